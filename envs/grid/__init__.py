@@ -1,0 +1,1 @@
+"""Grid worlds: the twins of MiniGrid, and mazes."""

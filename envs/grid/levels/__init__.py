@@ -1,0 +1,1 @@
+"""Level functions: what a seed makes, one task family a file."""
