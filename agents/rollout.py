@@ -221,7 +221,7 @@ def gae(
         Advantages (T, N), in the dtype of `rewards`; the value targets are advantages + values[:-1].
     """
     deltas = rewards + gamma * values[1:] * ~terminated - values[:-1]
-    decay = gamma * lam * ~(terminated | truncated)
+    decay = gamma * lam * (~(terminated | truncated)).to(deltas.dtype)
     advantages = torch.empty_like(deltas)
     following = torch.zeros_like(deltas[0])
     for t in range(len(rewards) - 1, -1, -1):
