@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,6 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
-
 from visnav.envs import batch
 from visnav.envs.cameras import check_name, check_whole, observation_space, unknown_name
 from visnav.envs.grid import Task
@@ -25,6 +25,16 @@ TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what build
 RENDER_MODES = ["human", "rgb_array"]
 RENDER_FPS = 10
 MAX_SEED = 2**63 - 1
+MAX_BUFFERS = 4  # observations of a batch that are kept for use again
+
+
+def _count_references() -> int:
+    """What sys.getrefcount gives for an array that only a dict holds, asked as `_free_buffer` asks it."""
+    return next(sys.getrefcount(array) for array in {"array": np.empty(0)}.values())
+
+
+_UNSHARED = _count_references()
+
 
 COMMON = (
     "camera", "sensors", "levels", "split", "image_size", "tile_size", "agent_view_size", "max_steps", "action_repeat",
@@ -333,7 +343,8 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self.single_action_space = self.simulation.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._buffer = None if copy else self.simulation.allocate()
+        self._copy = copy
+        self._handed_out: list[dict[str, Any]] = []
         self._everyone = np.ones(num_envs, np.bool_)
 
     def reset(
@@ -421,9 +432,9 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         return np.ascontiguousarray(array, np.int64)
 
     def _sensors(self, out: Any) -> dict[str, Any]:
-        """The arrays that this observation goes into: the caller's, the one buffer, or new ones."""
+        """The arrays that this observation goes into: the caller's, or ours."""
         if out is None:
-            return self.simulation.allocate() if self._buffer is None else self._buffer
+            return dict(self._free_buffer())
         names = list(self.simulation.sensor_spaces)
         given = out if isinstance(out, Mapping) else {names[0]: out}
         sensors = {}
@@ -446,6 +457,20 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
                 )
             sensors[name] = array
         return sensors
+
+    def _free_buffer(self) -> dict[str, Any]:
+        """Arrays that nobody else holds: with copy=False always the same, else those that the caller let go of.
+
+        Memory fresh from the operating system costs more than drawing into it, so it is used again as soon as
+        reference counts say that neither the caller nor a view refers to it.
+        """
+        for buffer in self._handed_out:
+            if not self._copy or all(sys.getrefcount(array) == _UNSHARED for array in buffer.values()):
+                return buffer
+        buffer = self.simulation.allocate()
+        if len(self._handed_out) < MAX_BUFFERS:
+            self._handed_out.append(buffer)
+        return buffer
 
     def _observation(self, sensors: dict[str, Any]) -> Any:
         return next(iter(sensors.values())) if len(sensors) == 1 else sensors

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
 from visnav.envs.batch import jit
 
 WORDS = 6  # uint64 words of one generator

@@ -6,7 +6,6 @@ The view and its occlusion are MiniGrid's (`minigrid_env.py` gen_obs_grid, `grid
 from __future__ import annotations
 
 import numpy as np
-
 from visnav.envs.batch import jit
 from visnav.envs.grid.rules import cell_at
 from visnav.envs.grid.tiles import NO_AGENT

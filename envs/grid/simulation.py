@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-
 from visnav.envs import batch
 from visnav.envs.cameras import check_name, check_whole, rgb_space, text_space, token_space
 from visnav.envs.grid import cameras, rules
@@ -110,6 +109,8 @@ class GridSimulation:
         self._args = tuple(int(arg) for arg in task.args)
 
         self._missions = np.array(task.missions, dtype=object)
+        self._same_mission = np.full(num_envs, task.missions[0], dtype=object)
+        self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
         self.sensor_spaces = self._choose_sensors(sensors, agent_view_size)
         self.action_space: spaces.Space[Any] = spaces.Discrete(len(ACTION_NAMES))
@@ -292,6 +293,8 @@ class GridSimulation:
 
     def missions(self) -> NDArray[np.object_]:
         """(N,) the mission text of every slot."""
+        if len(self._missions) == 1:
+            return self._same_mission
         return self._missions[self.world.mission]
 
     def get_state(self, slots: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
