@@ -244,12 +244,12 @@ def check_device(device: str) -> str:
 def cuda_kernel(row_function: Callable[..., Any]) -> Any:
     """A CUDA kernel that calls `row_function(i, *args)` for each environment i of a one-dimensional grid.
 
-    Launched as `kernel[blocks, threads](num_rows, *args)`. `row_function` is a `@jit` function; numba-cuda
+    Launched as `kernel[blocks, threads](num_rows, args)`. `row_function` is a `@jit` function; numba-cuda
     compiles it again, unchanged, as a device function.
     """
     cuda = import_cuda()
 
-    def kernel(num_rows, *args):  # type: ignore[no-untyped-def]
+    def kernel(num_rows, args):  # type: ignore[no-untyped-def]
         i = cuda.grid(1)
         if i < num_rows:
             row_function(i, *args)

@@ -33,7 +33,7 @@ _TWO = np.uint64(2)
 
 @jit
 def _is_opaque(kind):  # type: ignore[no-untyped-def]
-    return kind == WALL_KIND or kind == DOOR_CLOSED or kind == DOOR_LOCKED
+    return kind in (WALL_KIND, DOOR_CLOSED, DOOR_LOCKED)
 
 
 @jit
@@ -113,8 +113,9 @@ def look_around(i, world, params, view_out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def draw_symbols(i, params, view, image_out):  # type: ignore[no-untyped-def]
+def draw_symbols(i, world, params, view, image_out):  # type: ignore[no-untyped-def]
     """MiniGrid's `image`: image_out[i] (V, V, 3) uint8, [column, row] = (kind, colour, state); hidden cells are 0."""
+    look_around(i, world, params, view)
     size = params.view_size
     for row in range(size):
         for column in range(size):
@@ -156,15 +157,16 @@ def _copy_tiles(codes, columns, rows, tiles, image_out):  # type: ignore[no-unty
 
 
 @jit
-def draw_tiles(i, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
+def draw_tiles(i, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
     """The agent's view as pixels: MiniGrid's `RGBImgPartialObsWrapper`.
 
     Args:
-        view: (N, V * V) uint8 from `look_around`.
+        view: (N, V * V) uint8, room for what `look_around` finds.
         codes: (N, >= V * V) uint16, room to work in.
         tiles: `tile_table`, its last axis in bytes or in 8-byte words.
         image_out: (N, words of one image) in the same words, written.
     """
+    look_around(i, world, params, view)
     size = params.view_size
     for k in range(size * size):
         codes[i, k] = view[i, k] + NO_AGENT * 2 * LOOKS
@@ -178,11 +180,12 @@ def draw_full(i, world, params, view, codes, tiles, image_out):  # type: ignore[
     """The whole grid from above, what the agent sees highlighted: MiniGrid's `RGBImgObsWrapper`.
 
     Args:
-        view: (N, V * V) uint8 from `look_around`.
+        view: (N, V * V) uint8, room for what `look_around` finds.
         codes: (N, >= height * width) uint16, room to work in.
         tiles: `tile_table`, its last axis in bytes or in 8-byte words.
         image_out: (N, words of one image) in the same words, written.
     """
+    look_around(i, world, params, view)
     height, width = world.cells.shape[1], world.cells.shape[2]
     for y in range(height):
         for x in range(width):
@@ -209,21 +212,18 @@ def draw_full(i, world, params, view, codes, tiles, image_out):  # type: ignore[
 def symbolic_rows(lo, hi, world, params, view, image_out):  # type: ignore[no-untyped-def]
     """`camera="symbolic"` for rows lo..hi."""
     for i in range(lo, hi):
-        look_around(i, world, params, view)
-        draw_symbols(i, params, view, image_out)
+        draw_symbols(i, world, params, view, image_out)
 
 
 @jit
 def tiles_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
     """`camera="tiles"` for rows lo..hi."""
     for i in range(lo, hi):
-        look_around(i, world, params, view)
-        draw_tiles(i, params, view, codes, tiles, image_out)
+        draw_tiles(i, world, params, view, codes, tiles, image_out)
 
 
 @jit
 def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
     """`camera="full"` for rows lo..hi."""
     for i in range(lo, hi):
-        look_around(i, world, params, view)
         draw_full(i, world, params, view, codes, tiles, image_out)

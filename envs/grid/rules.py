@@ -87,11 +87,11 @@ def _act(i, world, action):  # type: ignore[no-untyped-def]
     front = cell_at(i, world, front_x, front_y)
     kind = kind_of(front)
     if action == FORWARD:
-        if kind == EMPTY or kind == GOAL_KIND or kind == LAVA_KIND or kind == DOOR_OPEN or kind == FLOOR_KIND:
+        if kind in (EMPTY, GOAL_KIND, LAVA_KIND, DOOR_OPEN, FLOOR_KIND):
             world.agent[i, 0], world.agent[i, 1] = front_x, front_y
             return kind
     elif action == PICKUP:
-        if (kind == KEY or kind == BALL or kind == BOX) and world.carrying[i] == 0:
+        if kind in (KEY, BALL, BOX) and world.carrying[i] == 0:
             world.carrying[i] = front
             world.cells[i, front_y, front_x] = EMPTY
     elif action == DROP:
@@ -126,8 +126,8 @@ def _objective(i, world, params, action):  # type: ignore[no-untyped-def]
 
 
 @jit
-def step(i, world, params, action, outcome):  # type: ignore[no-untyped-def]
-    """Play one action in world i, `params.action_repeat` times or until the episode ends.
+def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
+    """Play actions[i] in world i, `params.action_repeat` times or until the episode ends.
 
     Reward is 1 - 0.9 * step_count / max_steps on success, else 0. terminated and truncated can both be true.
     """
@@ -144,8 +144,8 @@ def step(i, world, params, action, outcome):  # type: ignore[no-untyped-def]
     success = False
     for _ in range(params.action_repeat):
         world.step_count[i] += 1
-        walked_onto = _act(i, world, action)
-        terminated, success = _objective(i, world, params, action)
+        walked_onto = _act(i, world, actions[i])
+        terminated, success = _objective(i, world, params, actions[i])
         if walked_onto == GOAL_KIND:
             terminated = True
             success = True
@@ -167,7 +167,7 @@ def step(i, world, params, action, outcome):  # type: ignore[no-untyped-def]
 def step_rows(lo, hi, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     """`step` for rows lo..hi."""
     for i in range(lo, hi):
-        step(i, world, params, actions[i], outcome)
+        step(i, world, params, actions, outcome)
 
 
 # --- reset --------------------------------------------------------------------------------------------------
