@@ -74,14 +74,14 @@ def make_task(name: str, keywords: Mapping[str, Any]) -> Task:
     return TASKS[name](**keywords)
 
 
-def _seed_array(
-    seed: int | Sequence[int | None], num_envs: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _seed_array(seed: int | Sequence[int | None], num_envs: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(N,) seeds, and which of them are given: an int means seed, seed + 1, …; in a list None keeps a stream."""
     if isinstance(seed, (int, np.integer)):
         seeds: Sequence[int | None] = range(int(seed), int(seed) + num_envs)
-    else:
+    elif isinstance(seed, (list, tuple, np.ndarray)):
         seeds = list(seed)
+    else:
+        raise ValueError(f"seed is a whole number, 0 to {MAX_SEED}, or a list of them; got {seed!r}")
     if len(seeds) != num_envs:
         raise ValueError(f"seed is one number or a list of num_envs={num_envs}; got a list of {len(seeds)}")
     given = np.array([value is not None for value in seeds])
@@ -136,9 +136,7 @@ class _Face:
         chosen = np.ones(self._num_slots, np.bool_)
         if mask is not None:
             if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != chosen.shape:
-                raise ValueError(
-                    f"options['reset_mask'] is a bool array of shape ({self._num_slots},); got {mask!r}"
-                )
+                raise ValueError(f"options['reset_mask'] is a bool array of shape ({self._num_slots},); got {mask!r}")
             if not mask.any():
                 raise ValueError("options['reset_mask'] has no True value: nothing to reset")
             chosen = mask
@@ -228,9 +226,7 @@ class Env(_Face, gym.Env[Any, Any]):
         self.action_space = self.simulation.action_space
         self._action = np.zeros(1, np.int64)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode.
 
         Args:
@@ -258,11 +254,7 @@ class Env(_Face, gym.Env[Any, Any]):
         """
         self._need_reset()
         number = np.asarray(action)
-        if (
-            number.shape != ()
-            or number.dtype.kind not in "iu"
-            or not 0 <= number < len(self.simulation.action_names)
-        ):
+        if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < len(self.simulation.action_names):
             raise InvalidAction(_bad_action(action, self.simulation.action_names, ()))
         self._action[0] = number
         sensors = self.simulation.allocate()
@@ -383,11 +375,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self._need_reset()
         if not isinstance(actions, np.ndarray) or actions.dtype != np.int64 or not actions.flags.c_contiguous:
             actions = self._converted(actions)
-        if (
-            actions.shape != (self.num_envs,)
-            or actions.min() < 0
-            or actions.max() >= len(self.simulation.action_names)
-        ):
+        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= len(self.simulation.action_names):
             raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
         if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
             ended = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
@@ -401,10 +389,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self.simulation.observe(sensors, redraw=False)
         info = self._info(outcome.success.copy(), self._everyone)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and (self.simulation.world.phase == ENDED).any():
-            final = {
-                name: value.copy() if isinstance(value, np.ndarray) else value
-                for name, value in sensors.items()
-            }
+            final = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in sensors.items()}
             ended = self.simulation.reset_ended(sensors)
             final_info = {**info, **{f"_{name}": ended for name in ("level", "mission", "success")}}
             info = self._info(np.zeros(self.num_envs, np.bool_), self._everyone)
@@ -429,7 +414,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         array = np.asarray(actions)
         if array.dtype.kind not in "iu":
             raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
-        return np.ascontiguousarray(array, np.int64)
+        return array.astype(np.int64, order="C")
 
     def _sensors(self, out: Any) -> dict[str, Any]:
         """The arrays that this observation goes into: the caller's, or ours."""
@@ -449,12 +434,8 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
                 or not array.flags.c_contiguous
                 or not array.flags.writeable
             ):
-                found = (
-                    f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                )
-                raise ValueError(
-                    f"out for {name!r} is a writable C-contiguous {space.dtype}{shape} array; got {found}"
-                )
+                found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise ValueError(f"out for {name!r} is a writable C-contiguous {space.dtype}{shape} array; got {found}")
             sensors[name] = array
         return sensors
 
