@@ -18,7 +18,7 @@ ALLOWED = {  # a package and the other packages of visnav that it may import
 
 
 def imported_modules(source: str, module: str, is_package: bool) -> Iterator[str]:
-    """The absolute dotted name of everything that `source` imports, at any depth, relative imports resolved."""
+    """The absolute dotted name of everything that `source` imports, at any depth."""
     parents = module.split(".") if is_package else module.split(".")[:-1]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

@@ -48,7 +48,7 @@ def test_every_direct_dependency_is_pinned() -> None:
 
 @pytest.mark.slow
 def test_a_wheel_holds_every_module_and_the_licence(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path / "wheel")]
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path / "wheel")]
     files = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\0")
@@ -61,4 +61,5 @@ def test_a_wheel_holds_every_module_and_the_licence(tmp_path: Path) -> None:
     members = set(zipfile.ZipFile(wheel).namelist())
     modules = {f"visnav/{name}" for name in files if name.split("/")[0] in FOLDERS}
     assert modules <= members
-    assert {"LICENSE", "NOTICE"} <= {Path(member).name for member in members if ".dist-info/licenses/" in member}
+    licences = {Path(member).name for member in members if ".dist-info/licenses/" in member}
+    assert licences == {"LICENSE", "NOTICE"}
