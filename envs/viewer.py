@@ -52,7 +52,7 @@ class Screen:
     panes: Sequence[Pane]  # side by side, from the left
     mission: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)  # label -> value, one line each
-    bars: Mapping[str, float] = field(default_factory=dict)  # label -> fraction 0..1, e.g. action probabilities
+    bars: Mapping[str, float] = field(default_factory=dict)  # label -> fraction 0..1, e.g. probabilities
     chosen: str = ""  # the label of the bar that is drawn bright
     banner: str = ""  # how the episode ended; drawn over the panes
     good: bool = True  # the colour of the banner
@@ -90,7 +90,7 @@ def draw(screen: Screen, surface: "pygame.Surface") -> None:
 
 
 def draw_panes(screen: Screen, surface: "pygame.Surface", area: tuple[int, int, int, int]) -> None:
-    """Draw the images of a screen side by side in `area` (left, top, width, height), and the banner over them."""
+    """Draw the images of a screen side by side in `area` (left, top, width, height), the banner over them."""
     import pygame
 
     left, top, width, height = area
@@ -186,8 +186,8 @@ def wrapped(text: str, height: int, width: int) -> list[str]:
 class Viewer:
     """A resizable window that shows a `Screen` and tells which keys were pressed.
 
-    Keys are told by name: the character typed, lower case (`n`, `+`, `.`), or pygame's name (`left`, `page up`,
-    `left shift`, `return`, `escape`, `space`); `quit` stands for the window's close button.
+    Keys are told by name: the character typed, lower case (`n`, `+`, `.`), or pygame's name of the key (`left`,
+    `page up`, `left shift`, `return`, `escape`, `space`); `quit` stands for the window's close button.
     `size` is (width, height) in pixels. Raises NoDisplayError where no window can be opened.
     """
 
@@ -256,7 +256,7 @@ class Viewer:
 
 
 def key_name(key: int, character: str) -> str:
-    """A key press in one word: the printable character that it typed, lower case, or pygame's name of the key."""
+    """A key press in a word: the printable character that it typed, lower case, or pygame's name of the key."""
     import pygame
 
     return character.lower() if character.strip() and character.isprintable() else pygame.key.name(key)

@@ -1,8 +1,8 @@
 """The command `visnav`: looks up the verb and hands the rest of the line to `visnav.experiments.<verb>`.
 
-    visnav list | train | evaluate | watch | play | benchmark | demo   (visnav VERB --help tells its options)
+    visnav list | train | evaluate | watch | play | benchmark | demo      (visnav VERB --help tells its options)
 
-Every verb is a module with `main(argv: list[str] | None = None) -> int`; it is imported only when it is called.
+Every verb is a module with `main(argv: list[str] | None = None) -> int`, imported only when it is called.
 """
 
 import difflib
@@ -22,7 +22,7 @@ COMMANDS = {
     "demo": "train on DoorKey-8x8, evaluate on unseen layouts, show a rollout",
 }
 
-# Errors that tell the person at the keyboard what to change; anything else is our fault and keeps its traceback.
+# Errors that tell the person at the keyboard what to change; any other is our fault and keeps its traceback.
 USER_ERRORS = (gymnasium.error.Error, ValueError, OSError)
 
 
@@ -35,7 +35,7 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line (default: the process's own) and return its exit status: 2 for a user's mistake."""
+    """Run one command line (default: this process's) and return its exit status: 2 for a user's mistake."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())

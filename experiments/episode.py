@@ -16,7 +16,7 @@ CAPTIONS = ("the world from above", "what the agent sees")
 class Episode:
     """An environment by its ID, the episode under way, and the record of those before it.
 
-    `options` go to `gymnasium.make`. Raises gymnasium.error.NameNotFound, naming the nearest IDs, for an unknown ID.
+    `options` go to `gymnasium.make`. Raises gymnasium.error.NameNotFound, which names the nearest IDs.
     """
 
     def __init__(self, env_id: str, **options: Any) -> None:
@@ -58,7 +58,7 @@ class Episode:
         self.succeeded += self.over and self.success
 
     def panes(self) -> list[Pane]:
-        """The world from above and, when the camera makes pixels, the observation as the agent receives it."""
+        """The world from above and, when the camera makes pixels, the observation that the agent receives."""
         frame = self.env.render()
         assert isinstance(frame, np.ndarray)
         images = [frame, *pixels(self.observation)]
@@ -71,7 +71,7 @@ class Episode:
         help: Sequence[str] = (),
         **fields: str,
     ) -> Screen:
-        """What to show now; `fields` are further lines under those of every episode, the rest as in `Screen`."""
+        """What to show now; `fields` are further lines, the rest as in `Screen`."""
         if self.success:
             banner = f"success: reward {self.reward:.3f} in {self.steps} steps"
         elif self.terminated:

@@ -1,4 +1,4 @@
-"""`visnav list [FILTER]`: the IDs of the environments, as a table on a terminal and as plain lines elsewhere."""
+"""`visnav list [FILTER]`: the environments; a table on a terminal, plain lines elsewhere."""
 
 import argparse
 import difflib
@@ -14,7 +14,7 @@ NAMESPACE = "visnav"
 
 
 def specs() -> list[EnvSpec]:
-    """Every environment of ours that Gymnasium knows, those that a user registered under `visnav/` included."""
+    """Every environment that Gymnasium knows under `visnav/`, those that a user registered included."""
     return [spec for spec in gym.registry.values() if spec.namespace == NAMESPACE]
 
 
@@ -26,7 +26,7 @@ def nearest_ids(name: str, count: int = 3) -> list[str]:
 
 
 def check_id(env_id: str) -> str:
-    """`env_id` itself. Raises gymnasium.error.NameNotFound, naming the nearest IDs, if nothing is registered under it."""
+    """`env_id` itself. Raises gymnasium.error.NameNotFound, which names the nearest IDs."""
     if env_id in gym.registry:
         return env_id
     near = nearest_ids(env_id)

@@ -2,8 +2,8 @@
 
     visnav play visnav/MiniGrid-DoorKey-8x8-v0 --seed 7
 
-The keys are MiniGrid's: arrows turn and move, space toggles, page up or tab picks up, page down or left shift drops,
-return is `done`, backspace starts the level again, escape leaves. `n` goes to the next level.
+The keys are MiniGrid's: arrows turn and move, space toggles, page up or tab picks up, page down or left shift
+drops, return is `done`, backspace starts the level again, escape leaves. `n` goes to the next level.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="visnav play", description="Play with the keyboard.")
     parser.add_argument("id", help="an environment, for example visnav/MiniGrid-DoorKey-8x8-v0")
     parser.add_argument("--seed", type=int, help="the first level (default: any)")
-    parser.add_argument("--camera", default="tiles", help="what the agent sees: tiles (default), full or symbolic")
+    parser.add_argument("--camera", default="tiles", help="what the agent sees: tiles, full or symbolic")
     options = parser.parse_args(argv)
     game = Game(Episode(options.id, camera=options.camera), options.seed)
     viewer = Viewer(f"visnav play {options.id}")

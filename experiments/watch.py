@@ -4,13 +4,12 @@
     visnav watch visnav/MiniGrid-DoorKey-8x8-v0 --level 7
 
 `+` and `-` change the speed, space or `p` pauses, `.` or right plays one step, `n` goes to the next level,
-backspace starts the level again, escape leaves. The bars are the probabilities from which the next action is drawn.
+backspace starts the level again, escape leaves. The bars are the probabilities of the next action.
 """
 
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np

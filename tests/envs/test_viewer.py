@@ -31,7 +31,7 @@ def test_panes_stand_side_by_side_as_large_as_whole_pixels_allow() -> None:
     assert frame.shape == (360, 640, 3)
     assert frame.dtype == np.uint8
     red, green = extent(frame, (255, 0, 0)), extent(frame, (0, 255, 0))
-    side = (640 - 3 * module.MARGIN) // 2 // 8 * 8  # the column's width, as a multiple of the image's 8 pixels
+    side = (640 - 3 * module.MARGIN) // 2 // 8 * 8  # the column, as a multiple of 8 pixels
     assert [s.stop - s.start for s in (*red, *green)] == [side] * 4
     assert red[1].stop <= green[1].start
     assert (frame[red] == (255, 0, 0)).all(), "a pane is filled, pixel by pixel"
@@ -142,7 +142,7 @@ def test_without_a_display_the_error_says_what_to_do(monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     assert not display_available()
-    with pytest.raises(NoDisplayError, match="DISPLAY.*rgb_array"):
+    with pytest.raises(NoDisplayError, match=r"DISPLAY.*rgb_array"):
         Viewer("test")
 
 
