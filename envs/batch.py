@@ -1,0 +1,217 @@
+"""Run a function of one environment index over a batch: compile cache, CPU threads, CUDA grid.
+
+Rules and cameras are plain functions of an environment index. `@jit` compiles them, serial and without the
+GIL; `run` spreads rows over threads; `cuda_kernel` calls the same functions from a CUDA grid. This is the only
+module that imports `numba.cuda`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numba
+from numba.core.types import CompileResultWAP, FunctionType
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MIN_ROWS_PER_THREAD = 128  # below this a second thread costs more than it saves (see experiments/JOURNAL.md)
+
+_NOT_KERNELS = {"gym.py", "viewer.py"}  # files whose edits cannot change a compiled function
+
+
+# --- compile cache ---------------------------------------------------------------------------------------
+
+
+def kernel_hash(*extra_files: str) -> str:
+    """Hash of every kernel source of this package, and of a user's own task files: the name of the cache."""
+    folder = Path(__file__).parent
+    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=10)
+    for path in sorted(p for p in folder.rglob("*.py") if p.name not in _NOT_KERNELS):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(path.read_bytes())
+    for name in extra_files:
+        digest.update(Path(name).read_bytes())
+    return digest.hexdigest()
+
+
+def _cache_root() -> Path:
+    """`$VISNAV_CACHE_DIR`, else the user's cache folder, else (when that is read-only) a temporary one."""
+    if named := os.environ.get("VISNAV_CACHE_DIR"):
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home()))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    root = base / "visnav"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            return root
+    except OSError:
+        return Path(tempfile.gettempdir()) / f"visnav-cache-{os.getuid() if hasattr(os, 'getuid') else 0}"
+
+
+@cache
+def cache_folder(*extra_files: str) -> Path:
+    """Folder of compiled functions for the sources as they are now; made when missing.
+
+    Numba's own cache does not notice an edit in another file's callee, so every edit gets a new folder.
+    """
+    folder = _cache_root() / kernel_hash(*extra_files)
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        if not numba.config.DISABLE_JIT:
+            print("visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True)
+    return folder
+
+
+def _compile(function: Callable[..., Any], folder: Path, *signature: Any) -> Any:
+    """`numba.njit` with our cache folder, leaving the process's own Numba settings alone."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+    try:
+        return numba.njit(*signature, cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def jit(function: F) -> F:
+    """Compile a rule, camera or helper: on first use, cached on disk, serial, without the GIL.
+
+    `NUMBA_DISABLE_JIT=1` leaves it plain Python: the slow oracle, the debugger's and coverage's friend.
+    """
+    return _compile(function, cache_folder())
+
+
+@cache
+def compile_callback(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile `function` so that kernels can take it as an argument without being compiled again for it.
+
+    A function passed to a kernel directly would be part of the kernel's type, and miss the cache in every
+    new process; a first-class function with an explicit signature hits it. The file that defines
+    `function` belongs to the cache's hash, so a user's edit is seen.
+    """
+    if numba.config.DISABLE_JIT:
+        return function
+    source = function.__code__.co_filename
+    inside = Path(source).is_relative_to(Path(__file__).parent)
+    folder = cache_folder() if inside else cache_folder(source)
+    dispatcher = _compile(function, folder, signature)
+    return CompileResultWAP(dispatcher.get_compile_result(signature))
+
+
+def callback_type(signature: Any) -> Any:
+    """The Numba type of what `compile_callback` returns for this signature."""
+    return FunctionType(signature)
+
+
+# --- CPU threads -----------------------------------------------------------------------------------------
+
+_pool: ThreadPoolExecutor | None = None
+_pool_lock = threading.Lock()
+
+
+def _forget_pool() -> None:
+    """A forked child has the pool's object but none of its threads: let it make its own."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def available_cpus() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _thread_pool() -> ThreadPoolExecutor:
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="visnav")
+        return _pool
+
+
+def run(work: Callable[[int, int], None], num_rows: int, num_threads: int) -> None:
+    """Call `work(lo, hi)` over rows 0..num_rows, in up to `num_threads` threads at once.
+
+    The caller's thread takes the first share. Rows are independent, so results do not depend on the number
+    of threads. An error in any share is raised here, after all have ended.
+    """
+    shares = max(1, min(num_threads, num_rows // MIN_ROWS_PER_THREAD))
+    if shares == 1:
+        work(0, num_rows)
+        return
+    bounds = [num_rows * k // shares for k in range(shares + 1)]
+    pool = _thread_pool()
+    others = [pool.submit(work, bounds[k], bounds[k + 1]) for k in range(1, shares)]
+    try:
+        work(0, bounds[1])
+    finally:
+        for other in others:
+            other.exception()  # waits
+    for other in others:
+        other.result()
+
+
+# --- CUDA grid -------------------------------------------------------------------------------------------
+
+
+def import_cuda() -> ModuleType:
+    """`numba.cuda`, or an ImportError that says what to install."""
+    try:
+        import numba_cuda  # noqa: F401  (numba.cuda of this name is its successor's)
+        from numba import cuda
+    except ImportError as error:
+        raise ImportError(
+            'device="cuda" needs numba-cuda: pip install "visnav[cuda]"; device="cpu" needs nothing'
+        ) from error
+    return cuda
+
+
+def check_device(device: str) -> str:
+    """Return "cpu" or "cuda", or say why that device cannot be used.
+
+    Raises:
+        ValueError: an unknown name.
+        ImportError: "cuda" without numba-cuda.
+        RuntimeError: "cuda" without a GPU that numba-cuda can use.
+    """
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f'device={device!r} is unknown; allowed are "cpu" and "cuda"')
+    if device == "cuda" and not import_cuda().is_available():
+        raise RuntimeError(
+            'device="cuda": no NVIDIA GPU (or no driver) was found on this machine; use device="cpu"'
+        )
+    return device
+
+
+def cuda_kernel(row_function: Callable[..., Any]) -> Any:
+    """A CUDA kernel that calls `row_function(i, *args)` for each environment i of a one-dimensional grid.
+
+    Launched as `kernel[blocks, threads](num_rows, *args)`. `row_function` is a `@jit` function; numba-cuda
+    compiles it again, unchanged, as a device function.
+    """
+    cuda = import_cuda()
+
+    def kernel(num_rows, *args):  # type: ignore[no-untyped-def]
+        i = cuda.grid(1)
+        if i < num_rows:
+            row_function(i, *args)
+
+    return cuda.jit(kernel)

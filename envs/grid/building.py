@@ -1,0 +1,114 @@
+"""What level functions build with: walls, objects, doors, the agent; MiniGrid's helpers, draw for draw.
+
+Each takes the level (`visnav.envs.grid.world.Level`), and the generator where it draws. Positions are
+(column x, row y). Rejection sampling is bounded; where it finds nothing, `level.failed` is set and the level is
+discarded, so that authors need not check.
+"""
+
+from __future__ import annotations
+
+from visnav.envs.batch import jit
+from visnav.envs.grid.world import COLOR_NAMES, EMPTY, SORTED_COLORS, WALL
+from visnav.envs.rng import integers
+
+MAX_TRIES = 10_000  # the originals try for ever, or 1,000 times in rooms
+
+
+def color_missions(template: str) -> tuple[str, ...]:
+    """`template` with {color} filled in, one mission for each colour number."""
+    return tuple(template.format(color=name) for name in COLOR_NAMES)
+
+
+def check_at_least(name: str, value: int, least: int) -> int:
+    """Return `value`, or say that this size is impossible."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} is a whole number of at least {least}, got {value!r}")
+    return value
+
+
+@jit
+def colored(kind, color):  # type: ignore[no-untyped-def]
+    """The cell of a kind and a colour: `colored(KEY, YELLOW)`."""
+    return kind | color << 4
+
+
+@jit
+def random_color(rng):  # type: ignore[no-untyped-def]
+    """MiniGrid's `_rand_color`."""
+    return SORTED_COLORS[integers(rng, 0, 6)]
+
+
+@jit
+def horizontal_wall(level, x, y, length, cell):  # type: ignore[no-untyped-def]
+    """`length` cells from (x, y) to the right."""
+    for k in range(length):
+        level.cells[y, x + k] = cell
+
+
+@jit
+def vertical_wall(level, x, y, length, cell):  # type: ignore[no-untyped-def]
+    """`length` cells from (x, y) downwards."""
+    for k in range(length):
+        level.cells[y + k, x] = cell
+
+
+@jit
+def wall_rect(level, x, y, width, height):  # type: ignore[no-untyped-def]
+    """The outline of a rectangle, in wall."""
+    horizontal_wall(level, x, y, width, WALL)
+    horizontal_wall(level, x, y + height - 1, width, WALL)
+    vertical_wall(level, x, y, height, WALL)
+    vertical_wall(level, x + width - 1, y, height, WALL)
+
+
+@jit
+def put(level, x, y, cell):  # type: ignore[no-untyped-def]
+    """Write a cell that is no object: wall, lava, or EMPTY."""
+    level.cells[y, x] = cell
+
+
+@jit
+def put_object(level, x, y, cell):  # type: ignore[no-untyped-def]
+    """Write a door, key, ball, box or goal. Returns its object number."""
+    level.num_objects[0] += 1
+    level.cells[y, x] = cell | level.num_objects[0] << 8
+    return level.num_objects[0]
+
+
+@jit
+def is_free(level, x, y):  # type: ignore[no-untyped-def]
+    """Whether nothing stands at (x, y), the agent included."""
+    return level.cells[y, x] == EMPTY and not (level.agent[0] == x and level.agent[1] == y)
+
+
+@jit
+def random_free(rng, level, x, y, width, height):  # type: ignore[no-untyped-def]
+    """MiniGrid's `place_obj` without the object: a free cell of a rectangle, as (x, y); column first is drawn."""
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(left + width, level.cells.shape[1]), min(top + height, level.cells.shape[0])
+    for _ in range(MAX_TRIES):
+        column = integers(rng, left, right)
+        row = integers(rng, top, bottom)
+        if is_free(level, column, row):
+            return column, row
+    level.failed[0] = True
+    return left, top
+
+
+@jit
+def place(rng, level, cell, x, y, width, height):  # type: ignore[no-untyped-def]
+    """Put an object on a random free cell of a rectangle. Returns where, as (x, y)."""
+    column, row = random_free(rng, level, x, y, width, height)
+    put_object(level, column, row, cell)
+    return column, row
+
+
+@jit
+def place_agent(rng, level, x, y, width, height):  # type: ignore[no-untyped-def]
+    """Put the agent on a random free cell of a rectangle, in a random direction."""
+    level.agent[0] = -1
+    level.agent[1] = -1
+    column, row = random_free(rng, level, x, y, width, height)
+    level.agent[0] = column
+    level.agent[1] = row
+    level.agent[2] = integers(rng, 0, 4)

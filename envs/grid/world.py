@@ -1,0 +1,223 @@
+"""The data of grid worlds: cells, the state of N worlds, what a task is made of, and all constants.
+
+Cell codes, colours, states and directions are MiniGrid's (`minigrid/core/constants.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from visnav.envs.batch import jit
+from visnav.envs.rng import WORDS
+
+# --- cells: kind | colour << 4 | object number << 8, in a uint16 -------------------------------------------
+# The object number tells two objects of one look apart; 0 is no object. The lower seven bits are the look.
+
+UNSEEN, EMPTY, WALL_KIND, FLOOR_KIND = 0, 1, 2, 3
+DOOR_OPEN, KEY, BALL, BOX, GOAL_KIND, LAVA_KIND, AGENT_KIND = 4, 5, 6, 7, 8, 9, 10
+DOOR_CLOSED, DOOR_LOCKED = 11, 12  # MiniGrid: kind 4 with state 1 and 2
+KINDS = 13
+
+RED, GREEN, BLUE, PURPLE, YELLOW, GREY = range(6)
+COLOR_NAMES = ("red", "green", "blue", "purple", "yellow", "grey")  # by number
+SORTED_COLORS = (BLUE, GREEN, GREY, PURPLE, RED, YELLOW)  # MiniGrid draws colours from the sorted names
+COLORS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (112, 39, 195), (255, 255, 0), (100, 100, 100)])
+
+WALL = WALL_KIND | GREY << 4
+GOAL = GOAL_KIND | GREEN << 4
+LAVA = LAVA_KIND | RED << 4
+LOOK = 0x7F  # mask of what a cell looks like
+LOOKS = 128
+
+# --- directions and actions ---------------------------------------------------------------------------------
+
+RIGHT, DOWN, LEFT, UP = range(4)
+DX = (1, 0, -1, 0)
+DY = (0, 1, 0, -1)
+
+TURN_LEFT, TURN_RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
+ACTION_NAMES = ("left", "right", "forward", "pickup", "drop", "toggle", "done")
+
+# --- objectives: what ends an episode beside goal, lava and time ---------------------------------------------
+
+REACH_GOAL = 0
+OPEN_DOOR = 1  # toggle, and the door at `target` is open
+PICK_UP = 2  # pickup, and the object numbered target[2] is carried
+GO_TO = 3  # done beside the cell at `target`; done elsewhere fails, toggle fails
+
+# --- phases of a slot ---------------------------------------------------------------------------------------
+
+PLAYING, ENDED, FRESH = range(3)  # FRESH: reset by the step that is under way
+
+# --- splits -------------------------------------------------------------------------------------------------
+
+SPLITS = {None: 0, "train": 1, "test": 2}
+TEST_SHARE = 5  # one layout in five is for testing
+MAX_DRAWS = 10_000  # level numbers tried before a split is called empty
+
+
+class World(NamedTuple):
+    """The episodes that N slots are playing, one row each."""
+
+    cells: NDArray[np.uint16]  # (N, height, width)
+    agent: NDArray[np.int32]  # (N, 3) column x, row y, direction
+    carrying: NDArray[np.uint16]  # (N,) cell in hand, 0 = none
+    step_count: NDArray[np.int32]  # (N,) steps since the reset
+    mission: NDArray[np.int32]  # (N,) index into the task's missions
+    target: NDArray[np.int32]  # (N, 3) column, row, object number that the objective speaks of
+    rng: NDArray[np.uint64]  # (N, 6) the episode's generator
+    phase: NDArray[np.uint8]  # (N,) PLAYING, ENDED or FRESH
+
+
+class Slots(NamedTuple):
+    """Where the slots' episodes come from; read and written by resets only."""
+
+    stream: NDArray[np.uint64]  # (N, 6) generator of level numbers
+    next_level: NDArray[np.int64]  # (N,) level to play next, -1 = draw one
+    level: NDArray[np.int64]  # (N,) level being played
+    layout: NDArray[np.uint64]  # (N,) hash of its start: looks of the cells and agent pose
+    num_objects: NDArray[np.int32]  # (N,) objects placed so far
+    failed: NDArray[np.bool_]  # (N,) the level could not be made
+    scratch: NDArray[np.int32]  # (N, S) room for level functions to work in
+
+
+class Outcome(NamedTuple):
+    """What a step returns beside the observation."""
+
+    reward: NDArray[np.float64]  # (N,)
+    terminated: NDArray[np.bool_]  # (N,)
+    truncated: NDArray[np.bool_]  # (N,)
+    success: NDArray[np.bool_]  # (N,) terminated, and rewarded for it
+
+
+class Level(NamedTuple):
+    """One row of a world as its level function sees it: views, written in place.
+
+    At the start every cell is EMPTY, the agent is nowhere (x = y = -1, direction 0), all else is 0.
+    """
+
+    cells: NDArray[np.uint16]  # (height, width)
+    agent: NDArray[np.int32]  # (3,)
+    mission: NDArray[np.int32]  # (1,)
+    target: NDArray[np.int32]  # (3,)
+    num_objects: NDArray[np.int32]  # (1,)
+    failed: NDArray[np.bool_]  # (1,) set by a helper whose rejection sampling found no place
+    scratch: NDArray[np.int32]  # (S,) not cleared
+
+
+class Params(NamedTuple):
+    """What every row of a batch shares."""
+
+    view_size: int  # cells along a side of what the agent sees
+    see_through_walls: bool
+    max_steps: int
+    objective: int
+    action_repeat: int  # rule steps per step
+
+
+class LevelSource(NamedTuple):
+    """Which level numbers a slot's stream draws from: table[k], or start + step * k where there is no table."""
+
+    table: NDArray[np.int64]  # (count,) or (0,)
+    start: int
+    step: int
+    count: int
+    split: int  # SPLITS
+
+
+@dataclass(frozen=True)
+class Task:
+    """A grid task: its level function and what the rules need to know. Tasks are data.
+
+    Attributes:
+        level: `level(rng, level, *args)`, a plain function that draws from the episode's generator and
+            writes one world's row; see `visnav.envs.grid.building` for what it builds with.
+        args: integers handed to it.
+        width, height: cells, at least 3.
+        max_steps: steps until truncation.
+        missions: every mission text of the task; the level writes the index of its own to `level.mission`.
+        objective: REACH_GOAL, OPEN_DOOR, PICK_UP or GO_TO.
+        see_through_walls: whether walls and closed doors hide nothing.
+        scratch: integers of working space that the level function needs.
+    """
+
+    level: Callable[..., None]
+    width: int
+    height: int
+    max_steps: int
+    missions: tuple[str, ...]
+    args: tuple[int, ...] = ()
+    objective: int = REACH_GOAL
+    see_through_walls: bool = False
+    scratch: int = field(default=1)
+
+    def __post_init__(self) -> None:
+        if self.width < 3 or self.height < 3:
+            raise ValueError(f"a grid is at least 3 x 3 cells, got width={self.width}, height={self.height}")
+        if not isinstance(self.max_steps, (int, np.integer)) or self.max_steps < 1:
+            raise ValueError(f"max_steps is a whole number of at least 1, got {self.max_steps!r}")
+        if not self.missions:
+            raise ValueError("a task has at least one mission text")
+
+
+def make_world(num_envs: int, task: Task) -> World:
+    """N empty rows."""
+    return World(
+        cells=np.full((num_envs, task.height, task.width), EMPTY, np.uint16),
+        agent=np.zeros((num_envs, 3), np.int32),
+        carrying=np.zeros(num_envs, np.uint16),
+        step_count=np.zeros(num_envs, np.int32),
+        mission=np.zeros(num_envs, np.int32),
+        target=np.zeros((num_envs, 3), np.int32),
+        rng=np.zeros((num_envs, WORDS), np.uint64),
+        phase=np.zeros(num_envs, np.uint8),
+    )
+
+
+def make_slots(num_envs: int, task: Task) -> Slots:
+    """N rows that have played nothing."""
+    return Slots(
+        stream=np.zeros((num_envs, WORDS), np.uint64),
+        next_level=np.full(num_envs, -1, np.int64),
+        level=np.full(num_envs, -1, np.int64),
+        layout=np.zeros(num_envs, np.uint64),
+        num_objects=np.zeros(num_envs, np.int32),
+        failed=np.zeros(num_envs, np.bool_),
+        scratch=np.zeros((num_envs, task.scratch), np.int32),
+    )
+
+
+def make_outcome(num_envs: int) -> Outcome:
+    """N rows of nothing happened."""
+    return Outcome(
+        np.zeros(num_envs, np.float64), *(np.zeros(num_envs, np.bool_) for _ in range(3))
+    )
+
+
+_I32 = types.Array(types.int32, 1, "C")
+_LEVEL_TYPE = types.NamedTuple(
+    (types.Array(types.uint16, 2, "C"), _I32, _I32, _I32, _I32, types.Array(types.boolean, 1, "C"), _I32), Level
+)
+
+
+def level_signature(num_args: int) -> object:
+    """The Numba signature of a level function that takes this many integers."""
+    return types.void(types.Array(types.uint64, 1, "C"), _LEVEL_TYPE, *[types.int64] * num_args)
+
+
+@jit
+def kind_of(cell):  # type: ignore[no-untyped-def]
+    """EMPTY, WALL_KIND, … of a cell."""
+    return cell & 15
+
+
+@jit
+def color_of(cell):  # type: ignore[no-untyped-def]
+    """RED, GREEN, … of a cell."""
+    return (cell >> 4) & 7
