@@ -186,8 +186,8 @@ def wrapped(text: str, height: int, width: int) -> list[str]:
 class Viewer:
     """A resizable window that shows a `Screen` and tells which keys were pressed.
 
-    Keys are told by name: the character typed, lower case (`n`, `+`, `.`), or pygame's name of the key (`left`,
-    `page up`, `left shift`, `return`, `escape`, `space`); `quit` stands for the window's close button.
+    Keys are told by name: the character typed, lower case (`n`, `+`, `.`), or what pygame calls the key
+    (`left`, `page up`, `left shift`, `return`, `escape`, `space`); `quit` stands for the close button.
     `size` is (width, height) in pixels. Raises NoDisplayError where no window can be opened.
     """
 
@@ -256,7 +256,7 @@ class Viewer:
 
 
 def key_name(key: int, character: str) -> str:
-    """A key press in a word: the printable character that it typed, lower case, or pygame's name of the key."""
+    """A key press in a word: the printable character typed, lower case, or what pygame calls the key."""
     import pygame
 
     return character.lower() if character.strip() and character.isprintable() else pygame.key.name(key)

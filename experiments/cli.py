@@ -1,6 +1,6 @@
 """The command `visnav`: looks up the verb and hands the rest of the line to `visnav.experiments.<verb>`.
 
-    visnav list | train | evaluate | watch | play | benchmark | demo      (visnav VERB --help tells its options)
+    visnav list | train | evaluate | watch | play | benchmark | demo    (visnav VERB --help tells its options)
 
 Every verb is a module with `main(argv: list[str] | None = None) -> int`, imported only when it is called.
 """

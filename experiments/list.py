@@ -9,6 +9,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 import visnav.envs  # noqa: F401  registers the IDs
+from visnav.envs.grid.levels import TASKS
 
 NAMESPACE = "visnav"
 
@@ -46,10 +47,35 @@ def main(argv: list[str] | None = None) -> int:
         near = nearest_ids(options.filter)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise ValueError(f"no ID contains {options.filter!r}{hint}")
-    rows = [(spec.id, *map(str, described(spec))) for spec in found]
+    rows = [(spec.id, *described(spec.id)) for spec in found]
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
         print_table(rows)
     else:
-        width = max(len(row[0]) for row in rows)
-        print("\n".join(f"{row[0]:<{width}}  {'  '.join(row[1:])}".rstrip() for row in rows))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
+
+
+def described(env_id: str) -> tuple[str, str, str]:
+    """Size in cells, step limit and mission of a grid task of the package; empty for any other."""
+    make_task = TASKS.get(env_id.removeprefix(f"{NAMESPACE}/"))
+    if make_task is None:
+        return "", "", ""
+    task = make_task()
+    more = len(task.missions) - 1
+    mission = task.missions[0] + (f" (and {more} more)" if more else "")
+    return f"{task.width}x{task.height}", str(task.max_steps), mission
+
+
+def print_table(rows: list[tuple[str, ...]]) -> None:
+    """Print with rich, fitted to the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{len(rows)} environments", title_justify="left", box=None, pad_edge=False)
+    for name, style in (("ID", "cyan"), ("cells", ""), ("steps", ""), ("mission", "dim")):
+        table.add_column(name, style=style, overflow="fold", no_wrap=name != "mission")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
