@@ -5,3 +5,10 @@ if __name__ != "visnav.envs":
         f"this package is visnav.envs, but it was imported as {__name__!r}; "
         "install the repository (pip install -e .) and write `import visnav.envs`"
     )
+
+from visnav.envs.gym import TASKS, Env, VectorEnv, register
+from visnav.envs.grid.levels import TASKS as GRID_TASKS
+
+register({f"visnav/{name}": make_task for name, make_task in GRID_TASKS.items()})
+
+__all__ = ["TASKS", "Env", "VectorEnv", "register"]

@@ -73,7 +73,9 @@ def cache_folder(*extra_files: str) -> Path:
     if not folder.exists():
         folder.mkdir(parents=True, exist_ok=True)
         if not numba.config.DISABLE_JIT:
-            print("visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True)
+            print(
+                "visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True
+            )
     return folder
 
 
@@ -81,7 +83,9 @@ def _compile(function: Callable[..., Any], folder: Path, *signature: Any) -> Any
     """`numba.njit` with our cache folder, leaving the process's own Numba settings alone."""
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
     try:
-        return numba.njit(*signature, cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+        return numba.njit(
+            *signature, cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True
+        )(function)
     finally:
         numba.config.CACHE_DIR = before
 

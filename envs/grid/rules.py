@@ -119,7 +119,9 @@ def _objective(i, world, params, action):  # type: ignore[no-untyped-def]
         if action == TOGGLE:
             return True, False
         if action == DONE:
-            distance = abs(world.agent[i, 0] - world.target[i, 0]) + abs(world.agent[i, 1] - world.target[i, 1])
+            distance = abs(world.agent[i, 0] - world.target[i, 0]) + abs(
+                world.agent[i, 1] - world.target[i, 1]
+            )
             return True, distance == 1
     return False, False
 

@@ -108,7 +108,12 @@ def _draw_lava(c: _Canvas, _color: NDArray[np.int64]) -> None:
     c.fill(c.rect(0, 1, 0, 1), (255, 128, 0))
     for wave in range(3):
         low, high = 0.3 + 0.2 * wave, 0.4 + 0.2 * wave
-        for x0, y0, x1, y1 in ((0.1, low, 0.3, high), (0.3, high, 0.5, low), (0.5, low, 0.7, high), (0.7, high, 0.9, low)):
+        for x0, y0, x1, y1 in (
+            (0.1, low, 0.3, high),
+            (0.3, high, 0.5, low),
+            (0.5, low, 0.7, high),
+            (0.7, high, 0.9, low),
+        ):
             c.fill(c.line(x0, y0, x1, y1, 0.03), BLACK)
 
 

@@ -53,7 +53,7 @@ GO_TO = 3  # done beside the cell at `target`; done elsewhere fails, toggle fail
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
 
-PLAYING, ENDED, FRESH = range(3)  # FRESH: reset by the step that is under way
+PLAYING, ENDED, FRESH, UNSTARTED = range(4)  # FRESH: reset by the step that is under way
 
 # --- splits -------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ class World(NamedTuple):
     mission: NDArray[np.int32]  # (N,) index into the task's missions
     target: NDArray[np.int32]  # (N, 3) column, row, object number that the objective speaks of
     rng: NDArray[np.uint64]  # (N, 6) the episode's generator
-    phase: NDArray[np.uint8]  # (N,) PLAYING, ENDED or FRESH
+    phase: NDArray[np.uint8]  # (N,) PLAYING, ENDED, FRESH or UNSTARTED
 
 
 class Slots(NamedTuple):
@@ -176,7 +176,7 @@ def make_world(num_envs: int, task: Task) -> World:
         mission=np.zeros(num_envs, np.int32),
         target=np.zeros((num_envs, 3), np.int32),
         rng=np.zeros((num_envs, WORDS), np.uint64),
-        phase=np.zeros(num_envs, np.uint8),
+        phase=np.full(num_envs, UNSTARTED, np.uint8),
     )
 
 
@@ -195,14 +195,13 @@ def make_slots(num_envs: int, task: Task) -> Slots:
 
 def make_outcome(num_envs: int) -> Outcome:
     """N rows of nothing happened."""
-    return Outcome(
-        np.zeros(num_envs, np.float64), *(np.zeros(num_envs, np.bool_) for _ in range(3))
-    )
+    return Outcome(np.zeros(num_envs, np.float64), *(np.zeros(num_envs, np.bool_) for _ in range(3)))
 
 
 _I32 = types.Array(types.int32, 1, "C")
 _LEVEL_TYPE = types.NamedTuple(
-    (types.Array(types.uint16, 2, "C"), _I32, _I32, _I32, _I32, types.Array(types.boolean, 1, "C"), _I32), Level
+    (types.Array(types.uint16, 2, "C"), _I32, _I32, _I32, _I32, types.Array(types.boolean, 1, "C"), _I32),
+    Level,
 )
 
 

@@ -1,0 +1,496 @@
+"""Gymnasium's face: Env, VectorEnv and the registration of every ID."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import ArrayLike, NDArray
+
+from visnav.envs import batch
+from visnav.envs.cameras import check_name, check_whole, observation_space, unknown_name
+from visnav.envs.grid import Task
+from visnav.envs.grid.simulation import IMAGE, GridSimulation
+from visnav.envs.grid.world import ENDED, UNSTARTED
+
+TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what builds its task
+
+RENDER_MODES = ["human", "rgb_array"]
+RENDER_FPS = 10
+MAX_SEED = 2**63 - 1
+
+COMMON = (
+    "camera", "sensors", "levels", "split", "image_size", "tile_size", "agent_view_size", "max_steps", "action_repeat",
+    "render_mode", "device", "num_threads", "copy", "autoreset_mode",
+)  # fmt: skip
+
+
+def register(tasks: Mapping[str, Callable[..., Task]]) -> None:
+    """Register grid tasks with Gymnasium: {"namespace/Name-v0": function that returns a Task, ...}.
+
+    The keywords of the function become keywords of `gym.make`. Registering an ID again replaces it.
+    """
+    for name, make_task in tasks.items():
+        TASKS[name] = make_task
+        gym.registry.pop(name, None)
+        gym.register(
+            name,
+            entry_point="visnav.envs.gym:Env",
+            vector_entry_point="visnav.envs.gym:VectorEnv",
+            kwargs={"task": name},
+        )
+
+
+def make_task(name: str, keywords: Mapping[str, Any]) -> Task:
+    """The task of an ID, its own keywords applied.
+
+    Raises:
+        ValueError: an unknown ID, or a keyword's impossible value.
+        TypeError: an unknown keyword.
+    """
+    if name not in TASKS:
+        raise ValueError(unknown_name("task", name, TASKS))
+    allowed = list(inspect.signature(TASKS[name]).parameters)
+    for keyword in keywords:
+        if keyword not in allowed:
+            raise TypeError(unknown_name(f"keyword for {name}:", keyword, [*allowed, *COMMON]))
+    return TASKS[name](**keywords)
+
+
+def _seed_array(
+    seed: int | Sequence[int | None], num_envs: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(N,) seeds, and which of them are given: an int means seed, seed + 1, …; in a list None keeps a stream."""
+    if isinstance(seed, (int, np.integer)):
+        seeds: Sequence[int | None] = range(int(seed), int(seed) + num_envs)
+    else:
+        seeds = list(seed)
+    if len(seeds) != num_envs:
+        raise ValueError(f"seed is one number or a list of num_envs={num_envs}; got a list of {len(seeds)}")
+    given = np.array([value is not None for value in seeds])
+    for value in seeds:
+        if value is not None:
+            check_whole("seed", value, 0, MAX_SEED)
+    return np.array([0 if value is None else int(value) for value in seeds], np.int64), given
+
+
+def _level_array(levels: ArrayLike, num_envs: int) -> NDArray[np.int64]:
+    """(N,) level numbers from one number or N of them."""
+    numbers = np.asarray(levels)
+    if numbers.dtype.kind not in "iu" or numbers.shape not in ((), (num_envs,)):
+        raise ValueError(
+            f"options['level'] is a whole number or an array of num_envs={num_envs} of them; got {levels!r}"
+        )
+    if (numbers < 0).any():
+        raise ValueError(f"level numbers start at 0; got {levels!r}")
+    return np.broadcast_to(numbers, num_envs).astype(np.int64)
+
+
+class _Face:
+    """What one environment and a batch have in common: a simulation, and how its episodes are chosen."""
+
+    def _start(self, task: str, num_envs: int, keywords: dict[str, Any]) -> None:
+        self.device = batch.check_device(keywords.pop("device", "cpu"))
+        if self.device == "cuda":
+            raise NotImplementedError(
+                'device="cuda": the kernels compile for GPUs, but stepping there is not released yet; use device="cpu"'
+            )
+        render_mode = keywords.pop("render_mode", None)
+        if render_mode is not None:
+            check_name("render_mode", render_mode, RENDER_MODES)
+        self.render_mode = render_mode
+        threads = keywords.pop("num_threads", None)
+        threads = batch.available_cpus() if threads is None else check_whole("num_threads", threads, 1)
+        options = {name: keywords.pop(name) for name in COMMON if name in keywords}
+        self.simulation = GridSimulation(make_task(task, keywords), num_envs, num_threads=threads, **options)
+        self._num_slots = num_envs
+        self._all_started = False
+        self._viewer: Any = None
+
+    def _choose_episodes(
+        self, seed: int | Sequence[int | None] | None, options: dict[str, Any] | None
+    ) -> NDArray[np.bool_]:
+        """Seed and reset what `reset` was asked to. Returns which slots were reset; on an error none was."""
+        options = dict(options or {})
+        mask = options.pop("reset_mask", None)
+        levels = options.pop("level", None)
+        if options:
+            raise ValueError(unknown_name("reset option", next(iter(options)), ("level", "reset_mask")))
+        chosen = np.ones(self._num_slots, np.bool_)
+        if mask is not None:
+            if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != chosen.shape:
+                raise ValueError(
+                    f"options['reset_mask'] is a bool array of shape ({self._num_slots},); got {mask!r}"
+                )
+            if not mask.any():
+                raise ValueError("options['reset_mask'] has no True value: nothing to reset")
+            chosen = mask
+        numbers = None if levels is None else _level_array(levels, self._num_slots)
+        seeds = given = None
+        if seed is not None:
+            seeds, given = _seed_array(seed, self._num_slots)
+        fresh = (self.simulation.world.phase == UNSTARTED) & chosen
+        if given is not None:
+            fresh &= ~given
+        if fresh.any():  # slots that never had a seed get one from the operating system
+            entropy = np.random.SeedSequence().generate_state(self._num_slots, np.uint64)
+            self.simulation.seed_streams((entropy >> np.uint64(1)).astype(np.int64), fresh)
+        if seeds is not None and given is not None:
+            self.simulation.seed(seeds, given & chosen)
+        if numbers is not None:
+            self.simulation.choose_levels(numbers, chosen)
+        self.simulation.reset(chosen)
+        self._all_started = not (self.simulation.world.phase == UNSTARTED).any()
+        return chosen
+
+    def _need_reset(self) -> None:
+        if not self._all_started:
+            raise ResetNeeded("call reset() before step() or render(): no episode has been started")
+
+    @property
+    def layouts(self) -> NDArray[np.uint64]:
+        """(N,) hash of how each slot's episode started: equal layouts have equal numbers."""
+        return self.simulation.slots.layout.copy()
+
+    def get_state(self, slots: ArrayLike | None = None) -> dict[str, NDArray[Any]]:
+        """The whole state of the worlds as arrays, one row a slot; `slots` picks rows, None is all."""
+        self._need_reset()
+        return self.simulation.get_state(self._rows(slots))
+
+    def set_state(self, state: dict[str, NDArray[Any]], slots: ArrayLike | None = None) -> None:
+        """Restore what `get_state` returned, into any slots: each replays exactly from there.
+
+        Raises:
+            ValueError: a state of another task, or of another number of slots; nothing is changed.
+        """
+        self.simulation.set_state(state, self._rows(slots))
+        self._all_started = not (self.simulation.world.phase == UNSTARTED).any()
+
+    def _rows(self, slots: ArrayLike | None) -> NDArray[np.int64] | slice:
+        if slots is None:
+            return slice(None)
+        rows = np.atleast_1d(np.asarray(slots))
+        if rows.dtype.kind not in "iu" or (rows < 0).any() or (rows >= self._num_slots).any():
+            raise ValueError(f"slots are numbers from 0 to {self._num_slots - 1}; got {slots!r}")
+        return rows.astype(np.int64)
+
+    def _show(self) -> None:
+        """render_mode="human": show slot 0 in a window."""
+        if self._viewer is None:
+            from visnav.envs.viewer import Viewer
+
+            self._viewer = Viewer("visnav", fps=RENDER_FPS)
+        self._viewer.show([self.simulation.render(0)], [str(self.simulation.missions()[0])])
+
+    def _close_viewer(self) -> None:
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
+
+
+class Env(_Face, gym.Env[Any, Any]):
+    """One world: `gym.make("visnav/MiniGrid-DoorKey-8x8-v0")`.
+
+    Args:
+        task: the registered ID (filled in by Gymnasium).
+        **keywords: camera, sensors, levels, split, image_size, tile_size, agent_view_size, max_steps, action_repeat
+            (see `GridSimulation`), render_mode, device, and the task's own.
+
+    `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
+    `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success".
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
+
+    def __init__(self, task: str, **keywords: Any) -> None:
+        for name in ("copy", "autoreset_mode"):
+            if name in keywords:
+                raise TypeError(f"{name} is a keyword of gym.make_vec; one environment has no use for it")
+        self._start(task, 1, keywords)
+        self.observation_space = observation_space(self.simulation.sensor_spaces)
+        self.action_space = self.simulation.action_space
+        self._action = np.zeros(1, np.int64)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode.
+
+        Args:
+            seed: number of the level, or seed of the stream of levels.
+            options: {"level": k} plays level k.
+        """
+        if seed is not None:
+            check_whole("seed", seed, 0, MAX_SEED)
+        if options and "reset_mask" in options:
+            raise ValueError(unknown_name("reset option", "reset_mask", ("level",)))
+        super().reset(seed=seed)
+        self._choose_episodes(None if seed is None else [seed], options)
+        sensors = self.simulation.allocate()
+        self.simulation.observe(sensors)
+        if self.render_mode == "human":
+            self._show()
+        return self._observation(sensors), self._info(False)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Play one action.
+
+        Raises:
+            InvalidAction: not a whole number of the action space.
+            ResetNeeded: before the first reset.
+        """
+        self._need_reset()
+        number = np.asarray(action)
+        if (
+            number.shape != ()
+            or number.dtype.kind not in "iu"
+            or not 0 <= number < len(self.simulation.action_names)
+        ):
+            raise InvalidAction(_bad_action(action, self.simulation.action_names, ()))
+        self._action[0] = number
+        sensors = self.simulation.allocate()
+        image = sensors.get(IMAGE[self.simulation.camera])
+        outcome = self.simulation.step(self._action, image, reset_ended=False)
+        self.simulation.observe(sensors, redraw=False)
+        if self.render_mode == "human":
+            self._show()
+        return (
+            self._observation(sensors),
+            float(outcome.reward[0]),
+            bool(outcome.terminated[0]),
+            bool(outcome.truncated[0]),
+            self._info(bool(outcome.success[0])),
+        )
+
+    def _observation(self, sensors: dict[str, Any]) -> Any:
+        """Row 0 of every sensor, in the form of the observation space."""
+        rows = {name: self._plain(name, values[0]) for name, values in sensors.items()}
+        return next(iter(rows.values())) if len(rows) == 1 else rows
+
+    def _plain(self, name: str, value: Any) -> Any:
+        return int(value) if isinstance(self.simulation.sensor_spaces[name], spaces.Discrete) else value
+
+    def _info(self, success: bool) -> dict[str, Any]:
+        return {
+            "level": int(self.simulation.slots.level[0]),
+            "mission": self.simulation.missions()[0],
+            "success": success,
+        }
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The whole grid from above, 32 pixels a cell; in a window with render_mode="human"."""
+        self._need_reset()
+        if self.render_mode == "human":
+            self._show()
+            return None
+        return self.simulation.render(0) if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        self._close_viewer()
+
+
+class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
+    """N worlds stepped and rendered together: `gym.make_vec("visnav/MiniGrid-DoorKey-8x8-v0", num_envs=1024)`.
+
+    Args:
+        task: the registered ID (filled in by Gymnasium).
+        num_envs: N.
+        copy: whether each step returns arrays of its own, which the caller may keep; with False, one set of
+            arrays is written again and again.
+        autoreset_mode: Gymnasium's NEXT_STEP (default), SAME_STEP or DISABLED.
+        **keywords: those of `Env`, and num_threads (None: every core).
+
+    Slot i after `reset(seed=s)` equals `Env` after `reset(seed=s + i)`, whatever the batch size and threads.
+    `info` has arrays "level", "mission" and "success", and with SAME_STEP "final_obs" and "final_info".
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
+
+    def __init__(
+        self,
+        task: str,
+        num_envs: int = 1,
+        *,
+        copy: bool = True,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        **keywords: Any,
+    ) -> None:
+        self.num_envs = check_whole("num_envs", num_envs, 1)
+        modes = {mode.value: mode for mode in AutoresetMode}
+        mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
+        self.autoreset_mode = modes[check_name("autoreset_mode", mode, modes)]
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self._start(task, num_envs, keywords)
+        self.single_observation_space = observation_space(self.simulation.sensor_spaces)
+        self.single_action_space = self.simulation.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._buffer = None if copy else self.simulation.allocate()
+        self._everyone = np.ones(num_envs, np.bool_)
+
+    def reset(
+        self,
+        *,
+        seed: int | list[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+        out: Any = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode in every slot.
+
+        Args:
+            seed: s for seeds s, s + 1, …, or a list of N.
+            options: {"level": number or (N,) numbers} plays these levels; {"reset_mask": (N,) bool} resets only some.
+            out: arrays to write the observation into, see `step`.
+        """
+        sensors = self._sensors(out)
+        chosen = self._choose_episodes(seed, options)
+        self.simulation.observe(sensors)
+        return self._observation(sensors), self._info(np.zeros(self.num_envs, np.bool_), chosen)
+
+    def step(
+        self, actions: Any, *, out: Any = None
+    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Play one action in every slot.
+
+        Args:
+            actions: (N,) whole numbers of the action space.
+            out: C-contiguous arrays of the observation's shapes and dtypes (one array, or a dict by sensor) to write
+                into, such as a row of a rollout buffer; they are then what is returned.
+
+        Raises:
+            InvalidAction: a wrong shape or dtype, or an action out of range; no world has been stepped.
+            ResetNeeded: before the first reset, or (autoreset DISABLED) when an ended episode was not reset.
+        """
+        self._need_reset()
+        if not isinstance(actions, np.ndarray) or actions.dtype != np.int64 or not actions.flags.c_contiguous:
+            actions = self._converted(actions)
+        if (
+            actions.shape != (self.num_envs,)
+            or actions.min() < 0
+            or actions.max() >= len(self.simulation.action_names)
+        ):
+            raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
+        if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
+            ended = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
+            raise ResetNeeded(
+                f"autoreset is disabled and the episodes of slots {ended} have ended: "
+                'call reset(options={"reset_mask": terminated | truncated}) first'
+            )
+        sensors = self._sensors(out)
+        image = sensors.get(IMAGE[self.simulation.camera])
+        outcome = self.simulation.step(actions, image, self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        self.simulation.observe(sensors, redraw=False)
+        info = self._info(outcome.success.copy(), self._everyone)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and (self.simulation.world.phase == ENDED).any():
+            final = {
+                name: value.copy() if isinstance(value, np.ndarray) else value
+                for name, value in sensors.items()
+            }
+            ended = self.simulation.reset_ended(sensors)
+            final_info = {**info, **{f"_{name}": ended for name in ("level", "mission", "success")}}
+            info = self._info(np.zeros(self.num_envs, np.bool_), self._everyone)
+            info |= {
+                "final_obs": self._observation(final),
+                "_final_obs": ended,
+                "final_info": final_info,
+                "_final_info": ended,
+            }
+        if self.render_mode == "human":
+            self._show()
+        return (
+            self._observation(sensors),
+            outcome.reward.copy(),
+            outcome.terminated.copy(),
+            outcome.truncated.copy(),
+            info,
+        )
+
+    def _converted(self, actions: Any) -> NDArray[np.int64]:
+        """Actions as int64, or an error that says what they are."""
+        array = np.asarray(actions)
+        if array.dtype.kind not in "iu":
+            raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
+        return np.ascontiguousarray(array, np.int64)
+
+    def _sensors(self, out: Any) -> dict[str, Any]:
+        """The arrays that this observation goes into: the caller's, the one buffer, or new ones."""
+        if out is None:
+            return self.simulation.allocate() if self._buffer is None else self._buffer
+        names = list(self.simulation.sensor_spaces)
+        given = out if isinstance(out, Mapping) else {names[0]: out}
+        sensors = {}
+        for name, space in self.simulation.sensor_spaces.items():
+            if isinstance(space, spaces.Text):
+                continue
+            array, shape = given.get(name), (self.num_envs, *(space.shape or ()))
+            if (
+                not isinstance(array, np.ndarray)
+                or array.shape != shape
+                or array.dtype != space.dtype
+                or not array.flags.c_contiguous
+                or not array.flags.writeable
+            ):
+                found = (
+                    f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                )
+                raise ValueError(
+                    f"out for {name!r} is a writable C-contiguous {space.dtype}{shape} array; got {found}"
+                )
+            sensors[name] = array
+        return sensors
+
+    def _observation(self, sensors: dict[str, Any]) -> Any:
+        return next(iter(sensors.values())) if len(sensors) == 1 else sensors
+
+    def _info(self, success: NDArray[np.bool_], rows: NDArray[np.bool_]) -> dict[str, Any]:
+        """Arrays by name, and under "_" + name which rows of them hold."""
+        values = {
+            "level": self.simulation.slots.level.copy(),
+            "mission": self.simulation.missions(),
+            "success": success,
+        }
+        return values | {f"_{name}": rows for name in values}
+
+    def render_observation(self, out: Any = None) -> Any:
+        """The current observation again, as after `set_state`."""
+        self._need_reset()
+        sensors = self._sensors(out)
+        self.simulation.observe(sensors)
+        return self._observation(sensors)
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Every world from above, 32 pixels a cell; with render_mode="human", the first in a window."""
+        self._need_reset()
+        if self.render_mode == "human":
+            self._show()
+            return None
+        if self.render_mode == "rgb_array":
+            return tuple(self.simulation.render(i) for i in range(self.num_envs))
+        return None
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the window, if there is one."""
+        self._close_viewer()
+
+
+def _bad_action(actions: Any, names: Sequence[str], shape: tuple[int, ...]) -> str:
+    """What was given, and what an action is here."""
+    array = np.asarray(actions)
+    if array.shape != shape:
+        problem = f"an action of shape {array.shape}"
+    elif array.dtype.kind not in "iu":
+        problem = f"an action of dtype {array.dtype}: {actions!r}"
+    else:
+        wrong = np.atleast_1d(array)
+        problem = f"action {wrong[(wrong < 0) | (wrong >= len(names))][0]}"
+    listed = ", ".join(f"{k} {name}" for k, name in enumerate(names))
+    kind = f"an array of {shape[0]} whole numbers" if shape else "a whole number"
+    return f"got {problem}; expected {kind} among {listed}"
