@@ -7,8 +7,8 @@ if __name__ != "visnav.envs":
     )
 
 from visnav.envs.grid.levels import TASKS as GRID_TASKS
-from visnav.envs.gym import TASKS, Env, VectorEnv, register
 from visnav.envs.grid.simulation import LevelError
+from visnav.envs.gym import TASKS, Env, VectorEnv, register
 
 register({f"visnav/{name}": make_task for name, make_task in GRID_TASKS.items()})
 

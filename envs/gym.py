@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
+
 from visnav.envs import batch
 from visnav.envs.cameras import check_name, check_whole, observation_space, unknown_name
 from visnav.envs.grid import Task
@@ -120,6 +122,7 @@ class _Face:
         threads = batch.available_cpus() if threads is None else check_whole("num_threads", threads, 1)
         options = {name: keywords.pop(name) for name in COMMON if name in keywords}
         self.simulation = GridSimulation(make_task(task, keywords), num_envs, num_threads=threads, **options)
+        self._title = task
         self._num_slots = num_envs
         self._all_started = False
         self._viewer: Any = None
@@ -190,12 +193,22 @@ class _Face:
         return rows.astype(np.int64)
 
     def _show(self) -> None:
-        """render_mode="human": show slot 0 in a window."""
-        if self._viewer is None:
-            from visnav.envs.viewer import Viewer
+        """render_mode="human": show slot 0 in a window, RENDER_FPS times a second at most.
 
-            self._viewer = Viewer("visnav", fps=RENDER_FPS)
-        self._viewer.show([self.simulation.render(0)], [str(self.simulation.missions()[0])])
+        Raises:
+            NoDisplayError: where no window can be opened.
+        """
+        from visnav.envs.viewer import Pane, Screen, Viewer
+
+        if self._viewer is None:
+            self._viewer = Viewer(self._title)
+            self._last_shown = 0.0
+        time.sleep(max(0.0, self._last_shown + 1 / RENDER_FPS - time.monotonic()))
+        self._last_shown = time.monotonic()
+        mission = str(self.simulation.missions()[0])
+        fields = {"level": str(self.simulation.slots.level[0]), "step": str(self.simulation.world.step_count[0])}
+        self._viewer.show(Screen([Pane(self.simulation.render(0))], mission=mission, fields=fields))
+        self._viewer.keys()  # answers the window system
 
     def _close_viewer(self) -> None:
         if self._viewer is not None:

@@ -32,9 +32,7 @@ def check_id(env_id: str) -> str:
         return env_id
     near = nearest_ids(env_id)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise gym.error.NameNotFound(
-        f"there is no environment {env_id!r}{hint} (`visnav list` prints all of them)"
-    )
+    raise gym.error.NameNotFound(f"there is no environment {env_id!r}{hint} (`visnav list` prints all of them)")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ The rules are MiniGrid's (`minigrid_env.py` step, `world_object.py` toggle).
 from __future__ import annotations
 
 import numpy as np
+
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.world import (

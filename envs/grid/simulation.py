@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+
 from visnav.envs import batch
 from visnav.envs.cameras import check_name, check_whole, rgb_space, text_space, token_space
 from visnav.envs.grid import cameras, rules

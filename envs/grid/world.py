@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
+
 from visnav.envs.batch import jit
 from visnav.envs.rng import WORDS
 

@@ -83,7 +83,7 @@ def test_cuda_without_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
             return False
 
     monkeypatch.setattr(batch, "import_cuda", NoGpu)
-    with pytest.raises(RuntimeError, match='no NVIDIA GPU .* use device="cpu"'):
+    with pytest.raises(RuntimeError, match=r'no NVIDIA GPU .* use device="cpu"'):
         gym.make(ID, device="cuda")
 
 
@@ -96,7 +96,7 @@ def test_bad_actions_of_one_environment(action: Any) -> None:
     env.reset(seed=0)
     env.step(1)
     before = env.unwrapped.get_state()
-    with pytest.raises((InvalidAction, AssertionError), match="action|left"):
+    with pytest.raises((InvalidAction, AssertionError), match=r"action|left"):
         env.unwrapped.step(action)
     after = env.unwrapped.get_state()
     assert all((before[name] == after[name]).all() for name in before)
@@ -170,5 +170,5 @@ def test_slots_out_of_range() -> None:
 
 
 def test_keywords_of_batches_are_refused_by_one_environment() -> None:
-    with pytest.raises(TypeError, match="keyword of gym.make_vec"):
+    with pytest.raises(TypeError, match=r"keyword of gym\.make_vec"):
         gym.make(ID, copy=False)

@@ -1,5 +1,6 @@
 """Threads, forks and the compile cache."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -55,8 +56,6 @@ def rollout(num_threads: int, steps: int = 60) -> str:
     for t in range(steps):
         observation, reward, terminated, truncated, info = envs.step(actions[t])
         digest += [part.tobytes() for part in (observation, reward, terminated, truncated, info["level"])]
-    import hashlib
-
     return hashlib.sha256(b"".join(digest)).hexdigest()
 
 
@@ -98,11 +97,12 @@ print(env.unwrapped.simulation.world.agent[0, 0], len(visnav.envs.batch.cache_fo
 def probe(package: Path, cache: Path) -> subprocess.CompletedProcess[str]:
     """Step once in a new process, with the sources and compile cache given."""
     program = f"""
-import importlib.util, sys
-for name in ("visnav.envs",):
-    spec = importlib.util.spec_from_file_location(name, r"{package}/__init__.py", submodule_search_locations=[r"{package}"])
-    module = importlib.util.module_from_spec(spec); sys.modules[name] = module; spec.loader.exec_module(module)
-import visnav; visnav.envs = sys.modules["visnav.envs"]
+import importlib.util, sys, visnav
+found = importlib.util.spec_from_file_location(
+    "visnav.envs", r"{package}/__init__.py", submodule_search_locations=[r"{package}"]
+)
+visnav.envs = sys.modules["visnav.envs"] = importlib.util.module_from_spec(found)
+found.loader.exec_module(visnav.envs)
 {PROBE}"""
     environment = {**os.environ, "VISNAV_CACHE_DIR": str(cache)}
     return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)

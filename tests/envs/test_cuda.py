@@ -21,7 +21,7 @@ class _Device:
 def compile_to_ptx(row_function: object, args: tuple[object, ...], monkeypatch: pytest.MonkeyPatch) -> str:
     """The PTX of a kernel over `row_function`."""
     import numba.cuda.dispatcher
-    from numba import cuda, types, typeof
+    from numba import cuda, typeof, types
 
     if not cuda.is_available():
         monkeypatch.setattr(numba.cuda.dispatcher, "get_current_device", _Device)
