@@ -72,9 +72,7 @@ def cache_folder(*extra_files: str) -> Path:
     if not folder.exists():
         folder.mkdir(parents=True, exist_ok=True)
         if not numba.config.DISABLE_JIT:
-            print(
-                "visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True
-            )
+            print("visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True)
     return folder
 
 
@@ -82,9 +80,9 @@ def _compile(function: Callable[..., Any], folder: Path, *signature: Any) -> Any
     """`numba.njit` with our cache folder, leaving the process's own Numba settings alone."""
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
     try:
-        return numba.njit(
-            *signature, cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True
-        )(function)
+        return numba.njit(*signature, cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(
+            function
+        )
     finally:
         numba.config.CACHE_DIR = before
 
@@ -120,7 +118,6 @@ def callback_type(signature: Any) -> Any:
 
 
 # --- CPU threads -----------------------------------------------------------------------------------------
-
 
 
 class _Worker:
@@ -235,9 +232,7 @@ def check_device(device: str) -> str:
     if device not in ("cpu", "cuda"):
         raise ValueError(f'device={device!r} is unknown; allowed are "cpu" and "cuda"')
     if device == "cuda" and not import_cuda().is_available():
-        raise RuntimeError(
-            'device="cuda": no NVIDIA GPU (or no driver) was found on this machine; use device="cpu"'
-        )
+        raise RuntimeError('device="cuda": no NVIDIA GPU (or no driver) was found on this machine; use device="cpu"')
     return device
 
 

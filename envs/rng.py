@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
 from visnav.envs.batch import jit
 
 WORDS = 6  # uint64 words of one generator

@@ -8,6 +8,7 @@ discarded, so that authors need not check.
 from __future__ import annotations
 
 import numpy as np
+
 from visnav.envs.batch import jit
 from visnav.envs.grid.world import COLOR_NAMES, EMPTY, LAVA, SORTED_COLORS, WALL
 from visnav.envs.rng import integers

@@ -6,6 +6,7 @@ The view and its occlusion are MiniGrid's (`minigrid_env.py` gen_obs_grid, `grid
 from __future__ import annotations
 
 import numpy as np
+
 from visnav.envs.batch import jit
 from visnav.envs.grid.rules import cell_at
 from visnav.envs.grid.tiles import NO_AGENT
@@ -62,7 +63,7 @@ def _flood_back(row, passes, size):  # type: ignore[no-untyped-def]
 
 @jit
 def look_around(i, world, params, view_out):  # type: ignore[no-untyped-def]
-    """Write what the agent of world i sees: view_out[i] (V * V,) uint8, row by row, the agent at the middle of the last.
+    """Write what the agent of world i sees: view_out[i] (V * V,) uint8, by rows, the agent in the middle of the last.
 
     A value is the cell's look, with bit 7 set where the agent sees it; a hidden cell is EMPTY without that bit.
     Light spreads as in MiniGrid's process_vis: through each row from the agent's upwards, first to the right, then

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from visnav.envs.batch import jit
 from visnav.envs.grid.building import colored, place_agent, put, put_object, random_color, wall_rect
 from visnav.envs.grid.world import (

@@ -6,6 +6,7 @@ The rules are MiniGrid's (`minigrid_env.py` step, `world_object.py` toggle).
 from __future__ import annotations
 
 import numpy as np
+
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.world import (
@@ -118,9 +119,7 @@ def _objective(i, world, params, action):  # type: ignore[no-untyped-def]
         if action == TOGGLE:
             return True, False
         if action == DONE:
-            distance = abs(world.agent[i, 0] - world.target[i, 0]) + abs(
-                world.agent[i, 1] - world.target[i, 1]
-            )
+            distance = abs(world.agent[i, 0] - world.target[i, 0]) + abs(world.agent[i, 1] - world.target[i, 1])
             return True, distance == 1
     return False, False
 
@@ -248,13 +247,13 @@ def reset(i, world, slots, source, level_function, args):  # type: ignore[no-unt
 
 
 @jit
-def reset_rows(lo, hi, world, slots, source, level_function, args, phase_after):  # type: ignore[no-untyped-def]
-    """`reset` for those of rows lo..hi that have ended; they are then in `phase_after`. Returns how many failed."""
+def reset_rows(lo, hi, world, slots, source, level_function, args, before, after):  # type: ignore[no-untyped-def]
+    """`reset` for those of rows lo..hi in phase `before`, which are then in phase `after`. Returns how many failed."""
     failures = 0
     for i in range(lo, hi):
-        if world.phase[i] == ENDED:
+        if world.phase[i] == before:
             reset(i, world, slots, source, level_function, args)
-            world.phase[i] = phase_after
+            world.phase[i] = after
             failures += slots.failed[i]
     return failures
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
 from visnav.envs.grid.world import (
     BALL,
     BOX,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from visnav.envs.batch import jit
 from visnav.envs.cameras import check_whole
 from visnav.envs.grid.building import colored, place, place_agent, put_object, wall_rect

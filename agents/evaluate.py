@@ -1,0 +1,109 @@
+"""How well a policy does: every episode counted once, long ones as surely as short ones."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+from visnav.agents.policy import ActorCritic, action_array
+from visnav.agents.rollout import RolloutBuffer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One row an episode, ordered by world and then by time."""
+
+    returns: np.ndarray
+    """(E,) float64, undiscounted."""
+    lengths: np.ndarray
+    """(E,) int64, decisions."""
+    successes: np.ndarray
+    """(E,) bool."""
+    levels: np.ndarray
+    """(E,) int64, the number of each episode's level: `reset(options={"level": k})` plays it again."""
+
+    def summary(self) -> dict[str, float]:
+        """Means: `success`, `return`, `length`; and `episodes`, how many."""
+        return {
+            "episodes": len(self.returns),
+            "success": float(self.successes.mean()),
+            "return": float(self.returns.mean()),
+            "length": float(self.lengths.mean()),
+        }
+
+
+class Player:
+    """A policy that acts in a batch of worlds and keeps the frames that its stack needs.
+
+    Args:
+        envs: worlds in NEXT_STEP mode.
+        greedy: take the most probable action instead of sampling.
+        seed: of the sampled actions.
+    """
+
+    def __init__(self, policy: ActorCritic, envs: gym.vector.VectorEnv, greedy: bool = False, seed: int = 0) -> None:
+        self.policy, self.envs, self.greedy = policy, envs, greedy
+        self.generator = torch.Generator().manual_seed(seed)
+        self.buffer = RolloutBuffer(envs, 1, policy.frames)
+
+    def reset(self, **kwargs: Any) -> dict[str, Any]:
+        """Reset the worlds (keywords as theirs) and give their info."""
+        self.buffer.skipped.zero_()
+        self.buffer.age.zero_()
+        return self.envs.reset(out=self.buffer.row(1), **kwargs)[1]
+
+    @torch.no_grad()
+    def step(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Act once in every world: actions, reward, terminated, truncated, info."""
+        buffer = self.buffer
+        buffer.restart(buffer.carry())
+        distribution, _ = self.policy(buffer.observation(0))
+        chosen = distribution.mode() if self.greedy else distribution.sample(self.generator)
+        actions = action_array(chosen, self.envs.single_action_space)
+        _, reward, terminated, truncated, info = self.envs.step(actions, out=buffer.row(1))
+        buffer.terminated[0], buffer.truncated[0] = torch.from_numpy(terminated), torch.from_numpy(truncated)
+        buffer.follow(0)
+        return actions, reward, terminated, truncated, info
+
+
+def evaluate(
+    policy: ActorCritic, envs: gym.vector.VectorEnv, episodes: int, greedy: bool = False, seed: int = 0
+) -> Evaluation:
+    """Play `episodes` episodes.
+
+    Each world plays a number fixed in advance (they differ by one at most): taking the first to finish would
+    favour short episodes.
+
+    Args:
+        envs: worlds in NEXT_STEP mode, of levels that the policy has not seen.
+        greedy: take the most probable action instead of sampling.
+        seed: of the worlds and the sampled actions.
+
+    Raises:
+        ValueError: `episodes` is less than 1.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes must be at least 1, got {episodes}")
+    n = envs.num_envs
+    due = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
+    records: list[list[tuple[float, int, bool, int]]] = [[] for _ in range(n)]
+    returns, lengths = np.zeros(n), np.zeros(n, np.int64)
+    player = Player(policy, envs, greedy, seed)
+    player.reset(seed=np.random.SeedSequence(seed).generate_state(n).tolist())
+    skipped = np.zeros(n, bool)
+    while any(len(records[i]) < due[i] for i in range(n)):
+        _, reward, terminated, truncated, info = player.step()
+        returns += reward
+        lengths += ~skipped
+        ended = terminated | truncated
+        for i in np.flatnonzero(ended):
+            if len(records[i]) < due[i]:
+                records[i].append((returns[i], lengths[i], info["success"][i], info["level"][i]))
+        returns[ended], lengths[ended] = 0.0, 0
+        skipped = ended
+    columns = list(zip(*(row for rows in records for row in rows), strict=True))
+    return Evaluation(
+        *(np.array(column, dtype) for column, dtype in zip(columns, (float, int, bool, int), strict=True))
+    )

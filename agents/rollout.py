@@ -1,0 +1,227 @@
+"""Collecting experience: the buffer, the loop that fills it, advantages, return scale, episode statistics.
+
+The worlds are in Gymnasium's NEXT_STEP autoreset mode. When an episode ends at step t, row t+1 holds its final
+frame, so that V(s_{t+1}) is there to bootstrap a truncated episode from; step t+1 only resets the world (its
+action is ignored), and that row is left out of every loss. `skipped` marks such rows.
+"""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from visnav.agents.policy import ActorCritic, action_array, as_dict
+
+
+def is_image(space: gym.Space) -> bool:
+    """Whether frame stacks apply to a sensor."""
+    return isinstance(space, gym.spaces.Box) and len(space.shape) == 3
+
+
+class RolloutBuffer:
+    """`num_steps` steps of `num_envs` worlds, written in place by `envs.step(out=buffer.row(t + 1))`.
+
+    Attributes, with T = num_steps, N = num_envs and S = frames - 1:
+        observations: sensor -> (S + T + 1, N, …), in the sensor's own dtype; the first S rows are the frames that
+            the stack of row 0 looks back on (images only).
+        actions: (T, N) int64 or (T, N, d) float32.
+        log_probs, rewards: (T, N) float32.
+        values: (T + 1, N) float32.
+        terminated, truncated: (T, N) bool.
+        skipped: (T + 1, N) bool, rows whose action the world ignores because it resets.
+        age: (T + 1, N) int64, frames of the same episode before this one.
+    """
+
+    def __init__(self, envs: gym.vector.VectorEnv, num_steps: int, frames: int = 1) -> None:
+        space, actions = envs.single_observation_space, envs.single_action_space
+        self.num_steps, self.num_envs, self.frames = num_steps, envs.num_envs, frames
+        rows = (num_steps, self.num_envs)
+        self.observations: dict[str, Tensor] = {}
+        self._past: dict[str, int] = {}
+        self._is_dict = isinstance(space, gym.spaces.Dict)
+        for name, sensor in as_dict(space).items():
+            self._past[name] = frames - 1 if is_image(sensor) else 0
+            shape = (self._past[name] + num_steps + 1, self.num_envs, *sensor.shape)
+            self.observations[name] = torch.from_numpy(np.zeros(shape, sensor.dtype))
+        discrete = isinstance(actions, gym.spaces.Discrete)
+        self.actions = torch.zeros((*rows, *actions.shape), dtype=torch.int64 if discrete else torch.float32)
+        self.log_probs, self.rewards = torch.zeros(rows), torch.zeros(rows)
+        self.terminated, self.truncated = (torch.zeros(rows, dtype=torch.bool) for _ in range(2))
+        self.values = torch.zeros(num_steps + 1, self.num_envs)
+        self.skipped = torch.zeros(num_steps + 1, self.num_envs, dtype=torch.bool)
+        self.age = torch.zeros(num_steps + 1, self.num_envs, dtype=torch.int64)
+
+    def row(self, t: int) -> Any:
+        """NumPy views of the observation at time t, shaped as the worlds' own observation, to write into."""
+        views = {name: array[self._past[name] + t].numpy() for name, array in self.observations.items()}
+        return views if self._is_dict else next(iter(views.values()))
+
+    def gather(self, index: Tensor) -> dict[str, Tensor]:
+        """Observations of flat rows `t * N + n` (B,) int64, frames stacked oldest first along the channels.
+
+        Frames from before the episode's first are zero.
+        """
+        return {name: self._gather_sensor(name, index) for name in self.observations}
+
+    def _gather_sensor(self, name: str, index: Tensor) -> Tensor:
+        flat, past = self.observations[name].flatten(0, 1), self._past[name]
+        if past == 0:
+            return flat[index]
+        age = self.age.flatten()[index]
+        frames = []
+        for back in range(past, -1, -1):
+            inside = (age >= back).to(flat.dtype).view(-1, 1, 1, 1)
+            frames.append(flat[index + (past - back) * self.num_envs] * inside)
+        return torch.cat(frames, -1)
+
+    def observation(self, t: int) -> dict[str, Tensor]:
+        """What the policy sees of all worlds at time t; without frame stacks, a view."""
+        if self.frames == 1:
+            return {name: array[t] for name, array in self.observations.items()}
+        return self.gather(torch.arange(t * self.num_envs, (t + 1) * self.num_envs))
+
+    def follow(self, t: int) -> None:
+        """Fill `skipped` and `age` of row t + 1 from what happened at step t."""
+        self.skipped[t + 1] = self.terminated[t] | self.truncated[t]
+        self.age[t + 1] = torch.where(self.skipped[t], 0, self.age[t] + 1)
+
+    def carry(self) -> dict[str, Tensor]:
+        """The part of the buffer that the next rollout starts from, as views of the last rows."""
+        last = {f"observations/{name}": array[self.num_steps :] for name, array in self.observations.items()}
+        return {**last, "skipped": self.skipped[-1], "age": self.age[-1]}
+
+    def restart(self, carry: dict[str, Tensor]) -> None:
+        """Make `carry` the first row (and the frames before it)."""
+        for name, array in self.observations.items():
+            array[: self._past[name] + 1] = carry[f"observations/{name}"].clone()
+        self.skipped[0], self.age[0] = carry["skipped"], carry["age"]
+
+
+class EpisodeStatistics:
+    """Return, length and success of the episodes that ended last.
+
+    Args:
+        num_envs: number of worlds.
+        window: how many finished episodes the averages cover.
+    """
+
+    def __init__(self, num_envs: int, window: int = 256) -> None:
+        self.returns = np.zeros(num_envs)
+        self.lengths = np.zeros(num_envs, np.int64)
+        self.recent = np.zeros((window, 3))  # return, length, success of each episode, in a ring
+        self.count = np.zeros((), np.int64)  # episodes finished so far
+
+    def add(self, rewards: np.ndarray, ended: np.ndarray, skipped: np.ndarray, success: np.ndarray) -> None:
+        """One step of all worlds: rewards (N,), flags (N,) bool."""
+        self.returns += rewards
+        self.lengths += ~skipped
+        for n in np.flatnonzero(ended):
+            self.recent[self.count % len(self.recent)] = self.returns[n], self.lengths[n], success[n]
+            self.count += 1
+        self.returns[ended] = 0.0
+        self.lengths[ended] = 0
+
+    def means(self) -> dict[str, float]:
+        """Means over the last episodes: `return`, `length`, `success`; NaN before the first has ended."""
+        last = self.recent[: int(self.count)]
+        means = last.mean(0) if len(last) else np.full(3, np.nan)
+        return dict(zip(("return", "length", "success"), means.tolist(), strict=True))
+
+    def filled(self) -> bool:
+        """Whether as many episodes have ended as the averages cover."""
+        return bool(self.count >= len(self.recent))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array, to be saved; `load` takes it back."""
+        return {name: getattr(self, name) for name in ("returns", "lengths", "recent", "count")}
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        for name, array in self.state().items():
+            array[...] = state[name]
+
+
+class ReturnScale:
+    """Running standard deviation of the discounted return, by which rewards are divided.
+
+    Gymnasium's NormalizeReward, without its merging of truncated into done: the return of a world starts anew
+    after any end. Means and variances merge by Chan's parallel formula, in float64.
+    """
+
+    def __init__(self, num_envs: int, gamma: float) -> None:
+        self.gamma = gamma
+        self.returns = torch.zeros(num_envs, dtype=torch.float64)
+        self.moments = torch.tensor([1e-4, 0.0, 1.0], dtype=torch.float64)  # count, mean, variance
+
+    def scale(self, buffer: RolloutBuffer) -> Tensor:
+        """Rewards (T, N) float32 of the buffer, divided by the deviation that includes them."""
+        seen = []
+        for t in range(buffer.num_steps):
+            self.returns = torch.where(buffer.skipped[t], 0.0, self.gamma * self.returns) + buffer.rewards[t]
+            seen.append(self.returns)
+        taken = ~buffer.skipped[:-1]
+        values = torch.stack(seen)
+        count = taken.sum()
+        mean = (values * taken).sum() / count
+        variance = ((values - mean) ** 2 * taken).sum() / count
+        old_count, old_mean, old_variance = self.moments
+        total, delta = old_count + count, mean - old_mean
+        merged = old_variance * old_count + variance * count + delta**2 * old_count * count / total
+        self.moments = torch.stack([total, old_mean + delta * count / total, merged / total])
+        return (buffer.rewards / (self.moments[2] + 1e-8).sqrt()).float()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array, to be saved; `load` takes it back."""
+        return {"returns": self.returns.numpy(), "moments": self.moments.numpy()}
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        self.returns, self.moments = (torch.tensor(state[name]) for name in ("returns", "moments"))
+
+
+@torch.no_grad()
+def rollout(
+    policy: ActorCritic,
+    envs: gym.vector.VectorEnv,
+    buffer: RolloutBuffer,
+    generator: torch.Generator,
+    statistics: EpisodeStatistics,
+) -> None:
+    """Fill the buffer: T steps of all worlds with actions sampled from the policy, from its row 0 on."""
+    for t in range(buffer.num_steps):
+        distribution, buffer.values[t] = policy(buffer.observation(t))
+        actions = distribution.sample(generator)
+        buffer.actions[t], buffer.log_probs[t] = actions, distribution.log_prob(actions)
+        chosen = action_array(actions, envs.single_action_space)
+        _, reward, terminated, truncated, info = envs.step(chosen, out=buffer.row(t + 1))
+        buffer.rewards[t] = torch.from_numpy(reward)
+        buffer.terminated[t], buffer.truncated[t] = torch.from_numpy(terminated), torch.from_numpy(truncated)
+        buffer.follow(t)
+        statistics.add(reward, terminated | truncated, buffer.skipped[t].numpy(), info["success"])
+    buffer.values[-1] = policy(buffer.observation(buffer.num_steps))[1]
+
+
+def gae(rewards: Tensor, values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, lam: float) -> Tensor:
+    """Generalised advantage estimates: Schulman et al. 2016 (arXiv:1506.02438), equation 16.
+
+    δ_t = r_t + γ V(s_{t+1}) (1 - terminated_t) - V(s_t),  A_t = δ_t + γ λ (1 - ended_t) A_{t+1}
+
+    A truncated step bootstraps from V of its final frame, which NEXT_STEP keeps at t + 1; nothing flows across an
+    end, so what the skipped row after it holds never matters.
+
+    Args:
+        rewards: (T, N).
+        values: (T + 1, N), the last row being V of the observation after the last step.
+        terminated, truncated: (T, N) bool.
+        gamma, lam: discount and trace decay, in [0, 1].
+
+    Returns:
+        Advantages (T, N), in the dtype of `rewards`; the value targets are advantages + values[:-1].
+    """
+    deltas = rewards + gamma * values[1:] * ~terminated - values[:-1]
+    decay = gamma * lam * (~(terminated | truncated)).to(deltas.dtype)
+    advantages = torch.empty_like(deltas)
+    following = torch.zeros_like(deltas[0])
+    for t in range(len(rewards) - 1, -1, -1):
+        following = torch.addcmul(deltas[t], decay[t], following, out=advantages[t])
+    return advantages

@@ -1,0 +1,262 @@
+"""A pygame window for arrays and lines of text: what an agent sees, and how it is doing.
+
+The window knows nothing of environments: it is handed a `Screen` and returns the names of the keys that were
+pressed. `picture` draws the same screen without a window, for videos and strips.
+"""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pygame  # imported by the functions below: `import visnav.envs` must stay light
+
+BACKGROUND = (17, 19, 24)
+PANEL = (28, 31, 38)
+TRACK = (44, 48, 58)  # the empty part of a bar
+TEXT = (230, 233, 238)
+MUTED = (139, 147, 161)
+ACCENT = (96, 165, 250)
+GOOD = (74, 222, 128)
+BAD = (248, 113, 113)
+
+MARGIN = 16  # pixels, as everything below
+CAPTION_HEIGHT = 26
+SIDEBAR_WIDTH = (220, 340)  # least, most
+BAR_HEIGHT = 18
+HEADLESS_DRIVERS = ("dummy", "offscreen")  # SDL's drivers that show nothing
+
+
+class NoDisplayError(OSError):
+    """No window can be opened on this machine."""
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One image of a screen, uint8 (H, W, 3), and the line under it."""
+
+    image: np.ndarray
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Everything that the window shows at one moment."""
+
+    panes: Sequence[Pane]  # side by side, from the left
+    mission: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)  # label -> value, one line each
+    bars: Mapping[str, float] = field(default_factory=dict)  # label -> fraction 0..1, e.g. probabilities
+    chosen: str = ""  # the label of the bar that is drawn bright
+    banner: str = ""  # how the episode ended; drawn over the panes
+    good: bool = True  # the colour of the banner
+    help: Sequence[str] = ()  # the keys, at the foot
+
+
+def display_available() -> bool:
+    """Whether a window on this machine would be seen by somebody."""
+    if os.environ.get("SDL_VIDEODRIVER") in HEADLESS_DRIVERS:
+        return False
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def picture(screen: Screen, size: tuple[int, int]) -> np.ndarray:
+    """The screen as uint8 (height, width, 3), drawn without a window; `size` is (width, height) in pixels."""
+    import pygame
+
+    pygame.font.init()
+    surface = pygame.Surface(size)
+    draw(screen, surface)
+    return np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1))
+
+
+def draw(screen: Screen, surface: "pygame.Surface") -> None:
+    """Draw a screen onto a pygame surface: the panes on the left, the text in a column on the right."""
+    width, height = surface.get_size()
+    surface.fill(BACKGROUND)
+    has_sidebar = bool(screen.mission or screen.fields or screen.bars or screen.help)
+    sidebar = min(max(int(width * 0.28), SIDEBAR_WIDTH[0]), SIDEBAR_WIDTH[1]) if has_sidebar else 0
+    if has_sidebar:
+        draw_sidebar(screen, surface, (width - sidebar, 0, sidebar, height))
+    draw_panes(screen, surface, (MARGIN, MARGIN, width - sidebar - 2 * MARGIN, height - 2 * MARGIN))
+
+
+def draw_panes(screen: Screen, surface: "pygame.Surface", area: tuple[int, int, int, int]) -> None:
+    """Draw the images of a screen side by side in `area` (left, top, width, height), the banner over them."""
+    import pygame
+
+    left, top, width, height = area
+    column = (width - MARGIN * (len(screen.panes) - 1)) // len(screen.panes)
+    for number, pane in enumerate(screen.panes):
+        caption_height = CAPTION_HEIGHT if pane.caption else 0
+        image = scaled(pane.image, (column, height - caption_height))
+        x = left + number * (column + MARGIN) + (column - image.get_width()) // 2
+        y = top + (height - caption_height - image.get_height()) // 2
+        surface.blit(image, (x, y))
+        if pane.caption:
+            text = written(pane.caption, 17, MUTED)
+            surface.blit(text, (x + (image.get_width() - text.get_width()) // 2, y + image.get_height() + 8))
+    if screen.banner:
+        text = written(screen.banner, 28, BACKGROUND)
+        box = text.get_rect(center=(left + width // 2, top + 20)).inflate(40, 20)
+        pygame.draw.rect(surface, GOOD if screen.good else BAD, box, border_radius=12)
+        surface.blit(text, text.get_rect(center=box.center))
+
+
+def draw_sidebar(screen: Screen, surface: "pygame.Surface", area: tuple[int, int, int, int]) -> None:
+    """Draw the text and the bars of a screen in `area` (left, top, width, height)."""
+    import pygame
+
+    left, top, width, height = area
+    pygame.draw.rect(surface, PANEL, area)
+    x, y, inner = left + MARGIN, top + MARGIN, width - 2 * MARGIN
+    for line in wrapped(screen.mission, 24, inner):
+        surface.blit(written(line, 24, TEXT), (x, y))
+        y += 28
+    y += 10 if screen.mission else 0
+    for label, value in screen.fields.items():
+        surface.blit(written(label, 19, MUTED), (x, y))
+        text = written(value, 19, TEXT)
+        surface.blit(text, (x + inner - text.get_width(), y))
+        y += 25
+    y += 14
+    label_width = max((written(label, 17, TEXT).get_width() for label in screen.bars), default=0) + 10
+    for label, fraction in screen.bars.items():
+        bright = label == screen.chosen
+        surface.blit(written(label, 17, TEXT if bright else MUTED), (x, y + 2))
+        track = pygame.Rect(x + label_width, y, inner - label_width, BAR_HEIGHT)
+        pygame.draw.rect(surface, TRACK, track, border_radius=4)
+        track.width = round(track.width * min(max(fraction, 0.0), 1.0))
+        pygame.draw.rect(surface, ACCENT if bright else MUTED, track, border_radius=4)
+        y += BAR_HEIGHT + 6
+    y = top + height - MARGIN - 21 * len(screen.help)
+    for line in screen.help:
+        surface.blit(written(line, 16, MUTED), (x, y))
+        y += 21
+
+
+def scaled(image: np.ndarray, room: tuple[int, int]) -> "pygame.Surface":
+    """The image as a surface, as large as fits `room` (width, height): a whole multiple of its own size, with
+    sharp pixels; an image larger than the room is shrunk smoothly.
+
+    Raises ValueError for anything but uint8 (H, W, 3).
+    """
+    import pygame
+
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"a pane needs uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    height, width = image.shape[:2]
+    surface = pygame.image.frombytes(image.tobytes(), (width, height), "RGB")
+    factor = min(room[0] / width, room[1] / height)
+    if factor >= 1:
+        return pygame.transform.scale_by(surface, int(factor))
+    return pygame.transform.smoothscale(surface, (max(1, int(width * factor)), max(1, int(height * factor))))
+
+
+@functools.lru_cache(maxsize=512)
+def written(text: str, height: int, colour: tuple[int, int, int]) -> "pygame.Surface":
+    """One line of text as a surface, in pygame's own font, which every machine has."""
+    import pygame
+
+    # Drawn at twice the size: SDL places letters on whole pixels, which looks ragged at these heights.
+    large = pygame.font.Font(None, 2 * height).render(text, True, colour)
+    return pygame.transform.smoothscale_by(large, 0.5)
+
+
+def wrapped(text: str, height: int, width: int) -> list[str]:
+    """The text in lines of at most `width` pixels, broken between words."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and written(longer, height, TEXT).get_width() <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+class Viewer:
+    """A resizable window that shows a `Screen` and tells which keys were pressed.
+
+    Keys are told by name: the character typed, lower case (`n`, `+`, `.`), or what pygame calls the key
+    (`left`, `page up`, `left shift`, `return`, `escape`, `space`); `quit` stands for the close button.
+    `size` is (width, height) in pixels. Raises NoDisplayError where no window can be opened.
+    """
+
+    def __init__(self, title: str, size: tuple[int, int] = (1080, 560)) -> None:
+        import pygame
+
+        if not display_available() and "SDL_VIDEODRIVER" not in os.environ:
+            raise NoDisplayError(
+                "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); "
+                "run this on a desktop, connect with `ssh -X`, or use render_mode='rgb_array'"
+            )
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        try:
+            pygame.display.init()  # not pygame.init(): that would open the sound card too
+            pygame.font.init()
+            self._surface = pygame.display.set_mode(size, pygame.RESIZABLE)
+        except pygame.error as error:
+            raise NoDisplayError(f"no window can be opened here: {error}") from error
+        pygame.display.set_caption(title)
+        self._screen: Screen | None = None
+
+    def show(self, screen: Screen) -> None:
+        """Draw `screen`; it stays, and follows the window's size, until the next one."""
+        import pygame
+
+        self._screen = screen
+        draw(screen, self._surface)
+        pygame.display.flip()
+
+    def keys(self, seconds: float = 0.0) -> list[str]:
+        """The keys pressed since the last call, in order; waits up to `seconds` for the first one."""
+        import pygame
+
+        deadline = time.monotonic() + seconds
+        pressed: list[str] = []
+        while not pressed:
+            remaining = deadline - time.monotonic()
+            if remaining > 0:
+                first = pygame.event.wait(max(1, int(remaining * 1000)))
+                events = [first, *pygame.event.get()]
+            else:
+                events = pygame.event.get()
+            for event in events:
+                if event.type == pygame.QUIT:
+                    pressed.append("quit")
+                elif event.type == pygame.KEYDOWN:
+                    pressed.append(key_name(event.key, event.unicode))
+                elif event.type in (pygame.WINDOWSIZECHANGED, pygame.WINDOWEXPOSED) and self._screen:
+                    self._surface = pygame.display.get_surface()
+                    self.show(self._screen)
+            if remaining <= 0:
+                break
+        return pressed
+
+    def frame(self) -> np.ndarray:
+        """What the window shows now, uint8 (height, width, 3)."""
+        import pygame
+
+        return np.ascontiguousarray(pygame.surfarray.array3d(self._surface).swapaxes(0, 1))
+
+    def close(self) -> None:
+        """Close the window; harmless when it is closed already."""
+        import pygame
+
+        pygame.display.quit()
+
+
+def key_name(key: int, character: str) -> str:
+    """A key press in a word: the printable character typed, lower case, or what pygame calls the key."""
+    import pygame
+
+    return character.lower() if character.strip() and character.isprintable() else pygame.key.name(key)

@@ -1,0 +1,69 @@
+"""The command `visnav`: looks up the verb and hands the rest of the line to `visnav.experiments.<verb>`.
+
+    visnav list | train | evaluate | watch | play | benchmark | demo    (visnav VERB --help tells its options)
+
+Every verb is a module with `main(argv: list[str] | None = None) -> int`, imported only when it is called.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+
+import gymnasium
+
+COMMANDS = {
+    "list": "print the IDs of the environments",
+    "train": "train PPO from pixels",
+    "evaluate": "success rate of a trained policy",
+    "watch": "watch a trained policy, or random actions, in a window",
+    "play": "play with the keyboard",
+    "benchmark": "frames per second, also beside the original package",
+    "demo": "train on DoorKey-8x8, evaluate on unseen layouts, show a rollout",
+}
+
+# Errors that tell the person at the keyboard what to change; any other is our fault and keeps its traceback.
+USER_ERRORS = (gymnasium.error.Error, ValueError, OSError)
+
+
+def usage() -> str:
+    """What `visnav --help` prints."""
+    lines = [f"  {name:<10} {purpose}" for name, purpose in COMMANDS.items()]
+    return "\n".join(["usage: visnav COMMAND [OPTIONS]", "", *lines, "", "`visnav COMMAND --help` tells the options."])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line (default: this process's) and return its exit status: 2 for a user's mistake."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    command, *rest = arguments
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, n=2) or list(COMMANDS)
+        return complain(f"there is no command {command!r}; did you mean {' or '.join(near)}?")
+    try:
+        return int(importlib.import_module(f"visnav.experiments.{command}").main(rest))
+    except KeyboardInterrupt:
+        return 130  # what a shell reports for Ctrl-C
+    except BrokenPipeError:  # the reader went away, as in `visnav list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ModuleNotFoundError as error:
+        if (error.name or "visnav").split(".")[0] == "visnav":
+            raise
+        return complain(f"{command} needs {error.name}: pip install 'visnav[train]'")
+    except USER_ERRORS as error:
+        if sys.flags.dev_mode:  # python -X dev
+            raise
+        return complain(str(error))
+
+
+def complain(message: str) -> int:
+    """Print one line to standard error and return the exit status of a usage error."""
+    print(f"visnav: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""What a training leaves behind: `runs/<id>/<time>/` with its configuration, metrics, checkpoint and policy."""
+
+import csv
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium as gym
+import tyro
+
+import visnav.envs  # noqa: F401, registers the IDs
+from visnav.agents.checkpoint import CheckpointError, load_policy, write_atomically
+from visnav.agents.policy import ActorCritic
+from visnav.agents.ppo import PPOConfig
+
+PACKAGES = ("visnav", "torch", "numpy", "numba", "gymnasium", "safetensors")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train PPO from pixels in one of visnav's worlds."""
+
+    id: Annotated[str, tyro.conf.Positional]
+    """The worlds, such as visnav/MiniGrid-DoorKey-8x8-v0; `visnav list` prints them."""
+    seed: int = 0
+    """Of weights, worlds, actions and minibatches."""
+    total_steps: int = 1_000_000
+    """World steps to train for."""
+    target_success: float | None = None
+    """Stop early when this share of the last 256 episodes succeeded, such as 0.98."""
+    split: str | None = "train"
+    """Levels to train on; `visnav evaluate` uses the others (test). None: all levels."""
+    env: tuple[str, ...] = ()
+    """Keywords of the worlds, such as camera=full max_steps=100 'sensors=["rgb","mission"]'."""
+    checkpoint_seconds: float = 60.0
+    """Time between checkpoints; one more is written at the end and on Ctrl-C."""
+    runs: str = "runs"
+    """Folder of all runs."""
+    ppo: Annotated[PPOConfig, tyro.conf.arg(name="")] = field(default_factory=PPOConfig)
+
+    def __post_init__(self) -> None:
+        if self.total_steps < 1:
+            raise ValueError(f"total_steps must be at least 1, got {self.total_steps}")
+        if self.target_success is not None and not 0 < self.target_success <= 1:
+            raise ValueError(f"target_success must lie in (0, 1], got {self.target_success}")
+
+    def env_keywords(self) -> dict[str, Any]:
+        """The `env` pairs as keywords: values are JSON where they parse as such, and text otherwise.
+
+        Raises:
+            ValueError: a pair has no `=`.
+        """
+        keywords = {}
+        for pair in self.env:
+            name, equals, text = pair.partition("=")
+            if not equals:
+                raise ValueError(f"--env takes pairs name=value, got {pair!r}")
+            try:
+                keywords[name] = json.loads(text)
+            except json.JSONDecodeError:
+                keywords[name] = text
+        return keywords
+
+
+def make_worlds(config: TrainConfig, num_envs: int, split: str | None) -> gym.vector.VectorEnv:
+    """A batch of the worlds of a training, on levels of `split`."""
+    return gym.make_vec(config.id, num_envs=num_envs, split=split, **config.env_keywords())
+
+
+def make_policy(config: TrainConfig, envs: gym.vector.VectorEnv) -> ActorCritic:
+    """The policy of a training, with its first weights."""
+    ppo = config.ppo
+    spaces = envs.single_observation_space, envs.single_action_space
+    return ActorCritic(*spaces, ppo.encoder, ppo.frames, ppo.precision, config.seed)
+
+
+def git_revision() -> str | None:
+    """The commit that the code is at, marked `-dirty` where it was edited; None outside a repository."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def installed(package: str) -> str | None:
+    """The version of a package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+class Run:
+    """The folder of one training.
+
+    Attributes:
+        folder: the folder itself.
+        checkpoint, policy, metrics, curve: files in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoint = folder / "checkpoint" / "training.safetensors"
+        self.policy = folder / "policy.safetensors"
+        self.metrics = folder / "metrics.csv"
+        self.curve = folder / "curve.png"
+
+    @classmethod
+    def create(cls, config: TrainConfig) -> "Run":
+        """Make `runs/<id>/<time>/` and write config.json into it.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        parent = Path(config.runs) / config.id
+        stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            taken = {path.name for path in parent.iterdir()}
+            names = (stamp if i == 1 else f"{stamp}_{i}" for i in range(1, len(taken) + 2))
+            run = cls(parent / next(name for name in names if name not in taken))
+            run.checkpoint.parent.mkdir(parents=True)
+            run.write_config(config)
+        except OSError as error:
+            raise OSError(f"cannot write runs to {parent} ({error}); choose a folder with --runs") from error
+        return run
+
+    def write_config(self, config: TrainConfig) -> None:
+        """config.json: every parameter, the versions that matter, and the commit."""
+        about = {
+            "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
+            "platform": platform.platform(),
+            "git": git_revision(),
+        }
+        text = json.dumps({"train": asdict(config), **about}, indent=2)
+        write_atomically(self.folder / "config.json", text.encode())
+
+    def read_config(self) -> TrainConfig:
+        """The configuration that the run was started with.
+
+        Raises:
+            CheckpointError: the folder is not that of a run.
+        """
+        path = self.folder / "config.json"
+        try:
+            values = json.loads(path.read_text())["train"]
+            ppo = PPOConfig(**values.pop("ppo"))
+            return TrainConfig(**{**values, "env": tuple(values["env"])}, ppo=ppo)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{self.folder} is not the folder of a run: config.json is missing or was not written by "
+                f"`visnav train` ({error}); give a folder such as runs/visnav/MiniGrid-DoorKey-8x8-v0/<time>"
+            ) from error
+
+    def load_policy(self, config: TrainConfig, envs: gym.vector.VectorEnv) -> ActorCritic:
+        """The trained policy, for worlds made by `make_worlds(config, …)`.
+
+        Raises:
+            CheckpointError: there is none yet, or it is damaged.
+        """
+        policy = make_policy(config, envs)
+        load_policy(self.policy, policy)
+        return policy
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.csv, one an update."""
+        if not self.metrics.is_file():
+            return []
+        with self.metrics.open(newline="") as file:
+            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+    def draw_curve(self) -> None:
+        """curve.png: success and return over the steps."""
+        from matplotlib.figure import Figure
+
+        rows = self.read_metrics()
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        steps = [row["steps"] for row in rows]
+        for name in ("success", "return"):
+            axes.plot(steps, [row[name] for row in rows], label=f"{name}, mean of the last 256 episodes")
+        axes.set(xlabel="world steps", title=self.folder.parent.name)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right")
+        temporary = self.curve.with_name(".curve.tmp.png")
+        figure.savefig(temporary, dpi=120)
+        temporary.replace(self.curve)
+
+
+class MetricsWriter:
+    """Writes every update's figures to metrics.csv and to TensorBoard.
+
+    Args:
+        steps: where the training starts; rows of a later step, left by an interrupted run, are dropped.
+    """
+
+    def __init__(self, run: Run, steps: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        kept = [row for row in run.read_metrics() if row["steps"] <= steps]
+        self.seconds = kept[-1]["seconds"] if kept else 0.0
+        self.board = SummaryWriter(str(run.folder), purge_step=steps + 1 if steps else None)
+        self.file = run.metrics.open("w", newline="")
+        self.rows: csv.DictWriter | None = None
+        for row in kept:
+            self._write(row)
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """One update's figures, `steps` among them."""
+        self._write(row)
+        for name, value in row.items():
+            if name != "steps":
+                self.board.add_scalar(name, value, int(row["steps"]))
+
+    def _write(self, row: Mapping[str, float]) -> None:
+        if self.rows is None:
+            self.rows = csv.DictWriter(self.file, list(row))
+            self.rows.writeheader()
+        self.rows.writerow({name: f"{value:.7g}" for name, value in row.items()})
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()
+        self.board.close()

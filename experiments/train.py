@@ -1,0 +1,181 @@
+"""Train PPO from pixels: `visnav train visnav/MiniGrid-DoorKey-8x8-v0`.
+
+    visnav train visnav/MiniGrid-DoorKey-6x6-v0 --seed 1 --total-steps 400000 --target-success 0.98
+    visnav train --resume runs/visnav/MiniGrid-DoorKey-6x6-v0/<time>
+
+Ctrl-C finishes the update in progress, writes a checkpoint, and says how to resume.
+"""
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import gymnasium as gym
+import rich.console
+import rich.progress
+import tyro
+
+from visnav.agents.checkpoint import CheckpointError, load_training, save_policy, save_training
+from visnav.agents.ppo import PPO
+from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_worlds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended."""
+
+    run: Run
+    steps: int
+    seconds: float
+    """Of training, those before a resume included."""
+    interrupted: bool
+
+
+@contextlib.contextmanager
+def interrupt_flag() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets; a second Ctrl-C stops at once. Does nothing outside the main thread."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass
+class Bar:
+    """A live progress bar on a terminal, a line every ten seconds elsewhere."""
+
+    total: int
+    console: rich.console.Console = field(default_factory=rich.console.Console)
+    last_line: float = 0.0
+
+    def __post_init__(self) -> None:
+        column = rich.progress.TextColumn
+        self.progress = rich.progress.Progress(
+            rich.progress.BarColumn(bar_width=None),
+            column("{task.completed:,.0f} / {task.total:,.0f} steps"),
+            column("[cyan]{task.fields[speed]:,.0f} steps/s"),
+            column("return [green]{task.fields[mean_return]:.2f}"),
+            column("success [green]{task.fields[success]:.1%}"),
+            rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        nan = float("nan")
+        self.task = self.progress.add_task("", total=self.total, speed=0.0, mean_return=nan, success=nan)
+
+    def show(self, row: dict[str, float]) -> None:
+        """Move to the state after an update."""
+        figures = {"mean_return": row["return"], "success": row["success"], "speed": row["steps_per_second"]}
+        self.progress.update(self.task, completed=min(row["steps"], self.total), **figures)
+        if not self.console.is_terminal and time.monotonic() - self.last_line > 10:
+            self.last_line = time.monotonic()
+            self.console.print(
+                f"{row['steps']:>11,.0f} steps  {row['steps_per_second']:,.0f} steps/s  "
+                f"return {row['return']:.2f}  success {row['success']:.1%}",
+                highlight=False,
+            )
+
+
+def train(config: TrainConfig, resume: Run | None = None) -> Outcome:
+    """Train to the end of `total_steps`, to `target_success`, or to Ctrl-C, and leave a run folder behind.
+
+    Args:
+        config: what to train.
+        resume: go on with the checkpoint of this run, whose configuration `config` is.
+
+    Raises:
+        gymnasium.error.Error, ValueError: the worlds or the policy cannot be made so.
+        OSError: the run folder cannot be written.
+        CheckpointError: the checkpoint to resume from is missing, damaged or foreign.
+    """
+    with contextlib.closing(make_worlds(config, config.ppo.num_envs, config.split)) as envs:
+        trainer = PPO(envs, config.ppo, config.seed, config.total_steps)
+        if resume:
+            load_training(resume.checkpoint, trainer)
+        run = resume or Run.create(config)
+        with contextlib.closing(MetricsWriter(run, trainer.steps)) as metrics, interrupt_flag() as interrupted:
+            seconds = fit(trainer, config, run, metrics, interrupted)
+    run.draw_curve()
+    return Outcome(run, trainer.steps, seconds, interrupted.is_set())
+
+
+def fit(trainer: PPO, config: TrainConfig, run: Run, metrics: MetricsWriter, interrupted: threading.Event) -> float:
+    """Iterate until an end, with bar, metrics and checkpoints; returns the seconds of training so far."""
+    start = time.monotonic() - metrics.seconds
+    saved = time.monotonic()
+    target = config.target_success
+    bar = Bar(config.total_steps)
+    with bar.progress:
+        while trainer.steps < config.total_steps and not interrupted.is_set():
+            begin, before = time.monotonic(), trainer.steps
+            report = trainer.iterate()
+            now = time.monotonic()
+            row = {
+                "steps": float(trainer.steps),
+                "seconds": now - start,
+                "steps_per_second": (trainer.steps - before) / (now - begin),
+                **report,
+            }
+            metrics.add(row)
+            bar.show(row)
+            if now - saved > config.checkpoint_seconds:
+                save_training(run.checkpoint, trainer)
+                saved = now
+            if target is not None and trainer.statistics.filled() and report["success"] >= target:
+                break
+    seconds = time.monotonic() - start
+    save_training(run.checkpoint, trainer)
+    save_policy(run.policy, trainer.policy)
+    return seconds
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on with a run that was interrupted; everything else comes from its folder."""
+
+    resume: Path
+    """The run's folder, such as runs/visnav/MiniGrid-DoorKey-8x8-v0/<time>."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command `visnav train`; returns 0, 2 after a mistake of the user's, or 130 after Ctrl-C."""
+    argv = sys.argv[1:] if argv is None else argv
+    resuming = any(word.split("=")[0] == "--resume" for word in argv)
+    try:
+        if resuming:
+            resume = Run(tyro.cli(Resume, prog="visnav train", args=argv).resume)
+            outcome = train(resume.read_config(), resume)
+        else:
+            outcome = train(tyro.cli(TrainConfig, prog="visnav train", args=argv))
+    except (gym.error.Error, ValueError, OSError, CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    folder = outcome.run.folder
+    if outcome.interrupted:
+        print(f"Stopped after {outcome.steps:,} steps. Go on with:\n  visnav train --resume {folder}")
+        return 130
+    print(
+        f"Trained {outcome.steps:,} steps in {outcome.seconds:.0f} s. Now:\n"
+        f"  visnav evaluate {folder}\n  visnav watch {folder}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

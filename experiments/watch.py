@@ -1,0 +1,121 @@
+"""`visnav watch RUN | ID`: a trained policy, or random actions, in a window.
+
+    visnav watch runs/visnav/MiniGrid-DoorKey-8x8-v0/2026-11-21_14-00-00 --split test
+    visnav watch visnav/MiniGrid-DoorKey-8x8-v0 --level 7
+
+`+` and `-` change the speed, space or `p` pauses, `.` or right plays one step, `n` goes to the next level,
+backspace starts the level again, escape leaves. The bars are the probabilities of the next action.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from visnav.envs.viewer import Screen, Viewer
+from visnav.experiments.episode import Episode
+
+# From an observation to the action to play and the probability of every action.
+Chooser = Callable[[Any], tuple[int, np.ndarray]]
+
+SPEEDS = (1, 2, 4, 8, 15, 30, 60)  # steps a second
+ENDING_SECONDS = 1.5  # how long the end of an episode stays on the screen
+HELP = (
+    "+  -  speed",
+    "space, p  pause",
+    ".  right  one step",
+    "n  next level",
+    "backspace  level again",
+    "escape  leave",
+)
+
+
+class Show:
+    """Episodes played by a policy, at a speed, with a pause."""
+
+    def __init__(self, episode: Episode, choose: Chooser, level: int | None = None) -> None:
+        self.episode = episode
+        self.choose = choose
+        self.running = True
+        self.paused = False
+        self.speed = SPEEDS.index(8)
+        self.start(level)
+
+    def start(self, level: int | None = None) -> None:
+        """Start a level: the given one, or the next of the stream."""
+        self.episode.reset(level=level)
+        self.action, self.probabilities = self.choose(self.episode.observation)
+
+    def advance(self) -> None:
+        """Play the action that is shown, or start the next level when the episode is over."""
+        if self.episode.over:
+            self.start()
+            return
+        self.episode.step(self.action)
+        if not self.episode.over:
+            self.action, self.probabilities = self.choose(self.episode.observation)
+
+    def press(self, key: str) -> None:
+        """Do what a key stands for."""
+        if key in ("escape", "quit"):
+            self.running = False
+        elif key in ("+", "="):
+            self.speed = min(self.speed + 1, len(SPEEDS) - 1)
+        elif key in ("-", "_"):
+            self.speed = max(self.speed - 1, 0)
+        elif key in ("space", "p"):
+            self.paused = not self.paused
+        elif key in (".", "right"):
+            self.paused = True
+            self.advance()
+        elif key == "n":
+            self.start()
+        elif key == "backspace":
+            self.start(self.episode.level)
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next step."""
+        return ENDING_SECONDS if self.episode.over else 1 / SPEEDS[self.speed]
+
+    def screen(self) -> Screen:
+        """What the window shows."""
+        names = self.episode.action_names
+        return self.episode.screen(
+            bars=dict(zip(names, self.probabilities.tolist(), strict=True)),
+            chosen=names[self.action],
+            help=HELP,
+            speed="paused" if self.paused else f"{SPEEDS[self.speed]} steps/s",
+        )
+
+
+def random_chooser(num_actions: int, seed: int | None) -> Chooser:
+    """Every action with the same probability."""
+    generator = np.random.default_rng(seed)
+    return lambda observation: (int(generator.integers(num_actions)), np.full(num_actions, 1 / num_actions))
+
+
+def run(show: Show, viewer: Viewer) -> None:
+    """Show episodes until the window is closed."""
+    due = time.monotonic() + show.delay
+    while show.running:
+        viewer.show(show.screen())
+        for key in viewer.keys(60.0 if show.paused else due - time.monotonic()):
+            show.press(key)
+            due = time.monotonic() + show.delay
+        if not show.paused and time.monotonic() >= due:
+            show.advance()
+            due = time.monotonic() + show.delay
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Open the window and play until escape."""
+    parser = argparse.ArgumentParser(prog="visnav watch", description="A policy in a window.")
+    parser.add_argument("target", metavar="RUN|ID", help="the folder of a run, or an ID for random actions")
+    parser.add_argument("--level", type=int, help="the first level (default: any)")
+    parser.add_argument("--split", choices=("train", "test"), help="only levels of this split")
+    parser.add_argument("--seed", type=int, help="of the levels and of the actions drawn")
+    options = parser.parse_args(argv)
+    return 0

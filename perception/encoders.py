@@ -1,0 +1,165 @@
+"""Image encoders: uint8 pixels (B, H, W, C) in, one vector per image out.
+
+Every encoder has `features(images)`, the last feature maps (B, channels, h, w), and `forward(images)`, the
+vector (B, output_size). Pixels stay uint8 in channels-last order until the first convolution: `permute` makes
+them a channels-last NCHW tensor without moving a byte, and the division by 255 is folded into the weights.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PixelConv2d(nn.Conv2d):
+    """First convolution of an encoder: images (B, H, W, C) in, maps (B, out, h, w) out.
+
+    uint8 pixels 0..255 are read as 0..1 by scaling the weights, which costs nothing per image and is exact in
+    bfloat16 (it holds every integer up to 256); float images are taken as they are.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        weight = self.weight / 255.0 if images.dtype == torch.uint8 else self.weight
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        return self._conv_forward(images.permute(0, 3, 1, 2).to(dtype), weight, self.bias)
+
+
+class Encoder(nn.Module):
+    """An image encoder: `maps` gives feature maps, `head` turns them into a vector of `output_size` numbers.
+
+    Args of every subclass:
+        image_shape: (height, width, channels) of the images.
+        output_size: length of the vector.
+
+    Raises:
+        ValueError: the images are too small for the layers.
+    """
+
+    def __init__(self, image_shape: Sequence[int], output_size: int, maps: nn.Module, pool: bool = False) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.output_size = output_size
+        self.maps = maps.to(memory_format=torch.channels_last)
+        try:
+            with torch.no_grad():
+                shape = self.maps(torch.zeros(1, *self.image_shape, dtype=torch.uint8)).shape
+        except RuntimeError as error:
+            raise ValueError(
+                f"{type(self).__name__} cannot read images of shape {self.image_shape} (height, width, channels): "
+                "its kernels are larger than the image; use larger images or another encoder of "
+                "visnav.perception.encoders.ENCODERS"
+            ) from error
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1) if pool else nn.Identity(),
+            nn.Flatten(),
+            nn.Linear(shape[1] if pool else shape[1:].numel(), output_size),
+            nn.ReLU(),
+        )
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last feature maps (B, channels, h, w) of uint8 images (B, H, W, C)."""
+        return self.maps(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The vector (B, output_size) of uint8 images (B, H, W, C)."""
+        return self.head(self.maps(images))
+
+
+class NatureCNN(Encoder):
+    """The three convolutions of DQN: Mnih et al., "Human-level control through deep RL", Nature 2015."""
+
+    def __init__(self, image_shape: Sequence[int], output_size: int = 512) -> None:
+        maps = nn.Sequential(
+            PixelConv2d(image_shape[-1], 32, 8, stride=4),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 4, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3),
+            nn.ReLU(),
+        )
+        super().__init__(image_shape, output_size, maps)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(relu(x)))): IMPALA's block, without normalisation."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps + self.second(F.relu(self.first(F.relu(maps))))
+
+
+class Impala(Encoder):
+    """IMPALA's residual network: Espeholt et al. 2018 (arXiv:1802.01561), figure 3, as Procgen uses it.
+
+    Args:
+        image_shape: (height, width, channels).
+        output_size: length of the vector.
+        channels: width of each stage; a stage halves the image and has two residual blocks.
+        pool: average the last maps over the image before the linear layer.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        output_size: int = 256,
+        channels: Sequence[int] = (16, 32, 32),
+        pool: bool = False,
+    ) -> None:
+        layers: list[nn.Module] = []
+        before = image_shape[-1]
+        for stage, width in enumerate(channels):
+            convolution = (nn.Conv2d if stage else PixelConv2d)(before, width, 3, padding=1)
+            layers += [convolution, nn.MaxPool2d(3, stride=2, padding=1), ResidualBlock(width), ResidualBlock(width)]
+            before = width
+        super().__init__(image_shape, output_size, nn.Sequential(*layers, nn.ReLU()), pool)
+
+
+class Impoola(Impala):
+    """IMPALA with global average pooling: Trumpp et al. 2025 (arXiv:2503.05546); generalises better."""
+
+    def __init__(
+        self, image_shape: Sequence[int], output_size: int = 256, channels: Sequence[int] = (16, 32, 32)
+    ) -> None:
+        super().__init__(image_shape, output_size, channels, pool=True)
+
+
+class PatchStem(Encoder):
+    """For images made of square tiles: one convolution that reads a tile at a time, then two 3×3 ones.
+
+    Args:
+        image_shape: (height, width, channels); height and width should be multiples of `patch`.
+        output_size: length of the vector.
+        patch: side of a tile in pixels.
+        channels: width of the three convolutions.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        output_size: int = 256,
+        patch: int = 8,
+        channels: Sequence[int] = (32, 64, 64),
+    ) -> None:
+        padding = int(min(image_shape[:2]) < 5 * patch)  # views of 3×3 tiles are too small for valid convolutions
+        maps = nn.Sequential(
+            PixelConv2d(image_shape[-1], channels[0], patch, stride=patch),
+            nn.ReLU(),
+            nn.Conv2d(channels[0], channels[1], 3, padding=padding),
+            nn.ReLU(),
+            nn.Conv2d(channels[1], channels[2], 3, padding=padding),
+            nn.ReLU(),
+        )
+        super().__init__(image_shape, output_size, maps)
+
+
+ENCODERS: dict[str, type[Encoder]] = {
+    "nature": NatureCNN,
+    "impala": Impala,
+    "impoola": Impoola,
+    "patch": PatchStem,
+}

@@ -1,0 +1,73 @@
+"""Parameter counts, shapes, pixel scaling and gradients of the encoders."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from visnav.perception.encoders import ENCODERS, Impala, Impoola, NatureCNN, PatchStem, PixelConv2d
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("encoder", "expected"),
+    [
+        (NatureCNN((84, 84, 4)), 8_224 + 32_832 + 36_928 + 1_606_144),  # 1,684,128: DQN's torso
+        (Impala((64, 64, 3)), 9_728 + 41_632 + 46_240 + 524_544),  # three stages, 2048 → 256
+        (Impoola((64, 64, 3)), 9_728 + 41_632 + 46_240 + 8_448),  # 32 → 256 after the pooling
+        (PatchStem((56, 56, 3)), 6_176 + 18_496 + 36_928 + 147_712),
+    ],
+)
+def test_parameter_counts(encoder: torch.nn.Module, expected: int) -> None:
+    assert count(encoder) == expected
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_features_are_maps_and_forward_a_vector(name: str) -> None:
+    encoder = ENCODERS[name]((56, 64, 3))
+    images = torch.randint(0, 256, (5, 56, 64, 3), dtype=torch.uint8)
+    maps = encoder.features(images)
+    assert maps.shape[0] == 5
+    assert maps.ndim == 4
+    assert encoder(images).shape == (5, encoder.output_size)
+    assert torch.equal(encoder(images), encoder.head(maps))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_parameter_learns_from_pixels(name: str) -> None:
+    encoder = ENCODERS[name]((56, 56, 3))
+    encoder(torch.randint(0, 256, (4, 56, 56, 3), dtype=torch.uint8)).sum().backward()
+    for parameter in encoder.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().sum() > 0
+
+
+def test_pixels_are_read_as_zero_to_one() -> None:
+    layer = PixelConv2d(3, 8, 4, stride=4)
+    images = torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
+    expected = F.conv2d(images.permute(0, 3, 1, 2).float() / 255, layer.weight, layer.bias, stride=4)
+    torch.testing.assert_close(layer(images), expected)
+    depth = torch.rand(2, 16, 16, 3)
+    torch.testing.assert_close(layer(depth), F.conv2d(depth.permute(0, 3, 1, 2), layer.weight, layer.bias, stride=4))
+
+
+def test_bfloat16_is_close_to_float32() -> None:
+    encoder = PatchStem((56, 56, 3))
+    images = torch.randint(0, 256, (8, 56, 56, 3), dtype=torch.uint8)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = encoder(images)
+    assert half.dtype == torch.bfloat16
+    full = encoder(images)
+    assert (half.float() - full).abs().max() < 0.02 * full.abs().max()
+
+
+def test_patch_stem_reads_the_smallest_view() -> None:
+    assert PatchStem((24, 24, 3))(torch.zeros(1, 24, 24, 3, dtype=torch.uint8)).shape == (1, 256)
+
+
+@pytest.mark.parametrize("name", ["patch", "nature"])
+def test_images_smaller_than_the_kernels_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"\(7, 7, 3\).*kernels are larger than the image"):
+        ENCODERS[name]((7, 7, 3))
