@@ -149,6 +149,44 @@ def test_many_episodes_are_the_originals(name: str, parity_seeds: range, capsys:
         assert endings["failure"] >= least
 
 
+# --- keywords -----------------------------------------------------------------------------------------------
+
+KEYWORDS: list[tuple[str, dict[str, list[Any]]]] = [
+    ("Empty-5x5-v0", {"size": [6, 12], "agent_start_pos": [(1, 3), None], "agent_start_dir": [0, 3]}),
+    ("DoorKey-5x5-v0", {"size": [7, 12]}),
+    ("FourRooms-v0", {"agent_pos": [None, (3, 4), (9, 3)], "goal_pos": [None, (15, 15), (0, 5), (3, 4)]}),
+    ("SimpleCrossingS9N1-v0", {"size": [5, 13], "num_crossings": [0, 2, 30], "obstacle_type": ["lava", "wall"]}),
+    ("LavaGapS5-v0", {"size": [8], "obstacle_type": [world_object.Lava, world_object.Wall]}),
+    ("KeyCorridorS3R1-v0", {"num_rows": [1, 2, 5], "obj_type": ["ball", "key", "box"], "room_size": [3, 7]}),
+    ("MultiRoom-N6-v0", {"minNumRooms": [1, 3], "maxNumRooms": [3, 7], "maxRoomSize": [4, 12], "height": [16, 30]}),
+    ("GoToDoor-5x5-v0", {"size": [7, 12]}),
+    ("UnlockPickup-v0", {"max_steps": [5], "agent_view_size": [3, 9]}),
+]
+
+
+@pytest.mark.parametrize(("name", "choices"), KEYWORDS, ids=[name for name, _ in KEYWORDS])
+def test_keywords_mean_what_they_mean_in_the_original(name: str, choices: dict[str, list[Any]]) -> None:
+    for values in product(*choices.values()):
+        keywords = dict(zip(choices, values, strict=True))
+        original = gym.make(f"MiniGrid-{name}", **keywords).unwrapped
+        if isinstance(thing := keywords.get("obstacle_type"), type):  # we go by names throughout
+            keywords["obstacle_type"] = thing().type
+        twin = gym.make(f"visnav/MiniGrid-{name}", camera="symbolic", **keywords).unwrapped
+        assert twin.simulation.task.max_steps == original.max_steps
+        for seed in range(5):
+            theirs, ours = original.reset(seed=seed)[0], twin.reset(seed=seed)[0]
+            for action in (None, 2, 2, 1, 2, 5, 2):
+                if action is not None:
+                    theirs, *outcome, _ = original.step(action)
+                    ours, *our_outcome, _ = twin.step(action)
+                    assert our_outcome == outcome
+                assert np.array_equal(look_of(twin), original.grid.encode())
+                assert np.array_equal(ours["image"], theirs["image"])
+                assert (ours["direction"], ours["mission"]) == (theirs["direction"], theirs["mission"])
+                if action is not None and (outcome[1] or outcome[2]):
+                    break
+
+
 # --- states injected into both ------------------------------------------------------------------------------
 
 THINGS = [
