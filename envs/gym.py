@@ -17,7 +17,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import check_name, check_whole, observation_space, unknown_name
+from visnav.envs.cameras import observation_space
+from visnav.envs.checks import check_name, check_whole, unknown_name
 from visnav.envs.grid import Task
 from visnav.envs.grid.simulation import IMAGE, GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED

@@ -218,6 +218,7 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
         slots.scratch[i],
     )
     level_function(world.rng[i], level, *args)
+    slots.failed[i] |= cell_at(i, world, world.agent[i, 0], world.agent[i, 1]) & LOOK == WALL  # or outside, or unplaced
     slots.level[i] = number
     slots.layout[i] = layout_hash(i, world)
 

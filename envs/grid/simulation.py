@@ -11,7 +11,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import check_name, check_whole, rgb_space, text_space, token_space
+from visnav.envs.cameras import rgb_space, text_space, token_space
+from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid import cameras, loops
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.tiles import tile_table
