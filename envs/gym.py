@@ -392,9 +392,9 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= len(self.simulation.action_names):
             raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
         if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
-            ended = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
+            slots = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
             raise ResetNeeded(
-                f"autoreset is disabled and the episodes of slots {ended} have ended: "
+                f"autoreset is disabled and the episodes of slots {slots} have ended: "
                 'call reset(options={"reset_mask": terminated | truncated}) first'
             )
         sensors = self._sensors(out)

@@ -190,7 +190,7 @@ def _in_split(layout, split):  # type: ignore[no-untyped-def]
 @jit
 def _draw_level(i, slots, source):  # type: ignore[no-untyped-def]
     """The next level number of slot i's stream."""
-    k = random_stream.integers(slots.stream[i], 0, source.count)
+    k = random_stream.integers(slots.stream[i], 0, source.amount)
     return source.table[k] if source.table.shape[0] else source.start + source.step * k
 
 
