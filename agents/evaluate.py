@@ -104,4 +104,6 @@ def evaluate(
         returns[ended], lengths[ended] = 0.0, 0
         skipped = ended
     columns = list(zip(*(row for rows in records for row in rows), strict=True))
-    return Evaluation(*(np.array(column, dtype) for column, dtype in zip(columns, (float, int, bool, int), strict=True)))
+    return Evaluation(
+        *(np.array(column, dtype) for column, dtype in zip(columns, (float, int, bool, int), strict=True))
+    )

@@ -203,9 +203,7 @@ class PPO:
         buffer.restart(buffer.carry())
         rollout(self.policy, self.envs, buffer, self.generator, self.statistics)
         rewards = self.return_scale.scale(buffer) if config.scale_rewards else buffer.rewards
-        advantages = gae(
-            rewards, buffer.values, buffer.terminated, buffer.truncated, config.gamma, config.gae_lambda
-        )
+        advantages = gae(rewards, buffer.values, buffer.terminated, buffer.truncated, config.gamma, config.gae_lambda)
         rate = self.learning_rate()
         self.optimizer.param_groups[0]["lr"] = rate
         report = update(self.policy, self.optimizer, buffer, advantages, config, self.generator)

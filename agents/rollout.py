@@ -201,9 +201,7 @@ def rollout(
     buffer.values[-1] = policy(buffer.observation(buffer.num_steps))[1]
 
 
-def gae(
-    rewards: Tensor, values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, lam: float
-) -> Tensor:
+def gae(rewards: Tensor, values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, lam: float) -> Tensor:
     """Generalised advantage estimates: Schulman et al. 2016 (arXiv:1506.02438), equation 16.
 
     δ_t = r_t + γ V(s_{t+1}) (1 - terminated_t) - V(s_t),  A_t = δ_t + γ λ (1 - ended_t) A_{t+1}

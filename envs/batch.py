@@ -13,8 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -73,9 +72,7 @@ def cache_folder(*extra_files: str) -> Path:
     if not folder.exists():
         folder.mkdir(parents=True, exist_ok=True)
         if not numba.config.DISABLE_JIT:
-            print(
-                "visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True
-            )
+            print("visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True)
     return folder
 
 
@@ -83,9 +80,9 @@ def _compile(function: Callable[..., Any], folder: Path, *signature: Any) -> Any
     """`numba.njit` with our cache folder, leaving the process's own Numba settings alone."""
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
     try:
-        return numba.njit(
-            *signature, cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True
-        )(function)
+        return numba.njit(*signature, cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(
+            function
+        )
     finally:
         numba.config.CACHE_DIR = before
 
@@ -122,18 +119,55 @@ def callback_type(signature: Any) -> Any:
 
 # --- CPU threads -----------------------------------------------------------------------------------------
 
-_pool: ThreadPoolExecutor | None = None
-_pool_lock = threading.Lock()
+
+class _Worker:
+    """A sleeping thread that runs one share at a time. Two locks hand work over in a few microseconds."""
+
+    def __init__(self) -> None:
+        self._begin = threading.Lock()
+        self._done = threading.Lock()
+        self._begin.acquire()
+        self._done.acquire()
+        self._work: Callable[[], None] | None = None
+        self._error: BaseException | None = None
+        threading.Thread(target=self._loop, name="visnav", daemon=True).start()
+
+    def _loop(self) -> None:
+        while True:
+            self._begin.acquire()
+            work, self._work = self._work, None
+            try:
+                if work is not None:
+                    work()
+            except BaseException as error:
+                self._error = error
+            del work
+            self._done.release()
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Run `work` in this thread; `wait` must follow."""
+        self._work = work
+        self._begin.release()
+
+    def wait(self) -> BaseException | None:
+        """Until the work is done. Returns the error it ended with."""
+        self._done.acquire()
+        error, self._error = self._error, None
+        return error
 
 
-def _forget_pool() -> None:
-    """A forked child has the pool's object but none of its threads: let it make its own."""
-    global _pool, _pool_lock
-    _pool, _pool_lock = None, threading.Lock()
+_workers: list[_Worker] = []
+_workers_free = threading.Lock()  # held by the caller whose rows the workers share
+
+
+def _forget_workers() -> None:
+    """A forked child has the workers' objects but none of their threads: let it make its own."""
+    global _workers, _workers_free
+    _workers, _workers_free = [], threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_workers)
 
 
 def available_cpus() -> int:
@@ -143,34 +177,33 @@ def available_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _thread_pool() -> ThreadPoolExecutor:
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="visnav")
-        return _pool
-
-
 def run(work: Callable[[int, int], None], num_rows: int, num_threads: int) -> None:
     """Call `work(lo, hi)` over rows 0..num_rows, in up to `num_threads` threads at once.
 
-    The caller's thread takes the first share. Rows are independent, so results do not depend on the number
-    of threads. An error in any share is raised here, after all have ended.
+    The caller's thread takes the last share, and every share when the workers are busy with another caller's
+    rows. Rows are independent, so results do not depend on the number of threads. An error in any share is
+    raised here, after all have ended.
     """
     shares = max(1, min(num_threads, num_rows // MIN_ROWS_PER_THREAD))
-    if shares == 1:
+    free = _workers_free
+    if shares == 1 or not free.acquire(blocking=False):
         work(0, num_rows)
         return
-    bounds = [num_rows * k // shares for k in range(shares + 1)]
-    pool = _thread_pool()
-    others = [pool.submit(work, bounds[k], bounds[k + 1]) for k in range(1, shares)]
     try:
-        work(0, bounds[1])
+        while len(_workers) < shares - 1:
+            _workers.append(_Worker())
+        busy = _workers[: shares - 1]
+        bounds = [num_rows * k // shares for k in range(shares + 1)]
+        for k, worker in enumerate(busy):
+            worker.start(partial(work, bounds[k], bounds[k + 1]))
+        try:
+            work(bounds[-2], num_rows)
+        finally:
+            errors = [error for worker in busy if (error := worker.wait()) is not None]
     finally:
-        for other in others:
-            other.exception()  # waits
-    for other in others:
-        other.result()
+        free.release()
+    if errors:
+        raise errors[0]
 
 
 # --- CUDA grid -------------------------------------------------------------------------------------------
@@ -199,21 +232,19 @@ def check_device(device: str) -> str:
     if device not in ("cpu", "cuda"):
         raise ValueError(f'device={device!r} is unknown; allowed are "cpu" and "cuda"')
     if device == "cuda" and not import_cuda().is_available():
-        raise RuntimeError(
-            'device="cuda": no NVIDIA GPU (or no driver) was found on this machine; use device="cpu"'
-        )
+        raise RuntimeError('device="cuda": no NVIDIA GPU (or no driver) was found on this machine; use device="cpu"')
     return device
 
 
 def cuda_kernel(row_function: Callable[..., Any]) -> Any:
     """A CUDA kernel that calls `row_function(i, *args)` for each environment i of a one-dimensional grid.
 
-    Launched as `kernel[blocks, threads](num_rows, *args)`. `row_function` is a `@jit` function; numba-cuda
+    Launched as `kernel[blocks, threads](num_rows, args)`. `row_function` is a `@jit` function; numba-cuda
     compiles it again, unchanged, as a device function.
     """
     cuda = import_cuda()
 
-    def kernel(num_rows, *args):  # type: ignore[no-untyped-def]
+    def kernel(num_rows, args):  # type: ignore[no-untyped-def]
         i = cuda.grid(1)
         if i < num_rows:
             row_function(i, *args)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +27,16 @@ TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what build
 RENDER_MODES = ["human", "rgb_array"]
 RENDER_FPS = 10
 MAX_SEED = 2**63 - 1
+MAX_BUFFERS = 4  # observations of a batch that are kept for use again
+
+
+def _count_references() -> int:
+    """What sys.getrefcount gives for an array that only a dict holds, asked as `_free_buffer` asks it."""
+    return next(sys.getrefcount(array) for array in {"array": np.empty(0)}.values())
+
+
+_UNSHARED = _count_references()
+
 
 COMMON = (
     "camera", "sensors", "levels", "split", "image_size", "tile_size", "agent_view_size", "max_steps", "action_repeat",
@@ -64,14 +76,14 @@ def make_task(name: str, keywords: Mapping[str, Any]) -> Task:
     return TASKS[name](**keywords)
 
 
-def _seed_array(
-    seed: int | Sequence[int | None], num_envs: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _seed_array(seed: int | Sequence[int | None], num_envs: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(N,) seeds, and which of them are given: an int means seed, seed + 1, …; in a list None keeps a stream."""
     if isinstance(seed, (int, np.integer)):
         seeds: Sequence[int | None] = range(int(seed), int(seed) + num_envs)
-    else:
+    elif isinstance(seed, (list, tuple, np.ndarray)):
         seeds = list(seed)
+    else:
+        raise ValueError(f"seed is a whole number, 0 to {MAX_SEED}, or a list of them; got {seed!r}")
     if len(seeds) != num_envs:
         raise ValueError(f"seed is one number or a list of num_envs={num_envs}; got a list of {len(seeds)}")
     given = np.array([value is not None for value in seeds])
@@ -110,6 +122,7 @@ class _Face:
         threads = batch.available_cpus() if threads is None else check_whole("num_threads", threads, 1)
         options = {name: keywords.pop(name) for name in COMMON if name in keywords}
         self.simulation = GridSimulation(make_task(task, keywords), num_envs, num_threads=threads, **options)
+        self._title = task
         self._num_slots = num_envs
         self._all_started = False
         self._viewer: Any = None
@@ -126,9 +139,7 @@ class _Face:
         chosen = np.ones(self._num_slots, np.bool_)
         if mask is not None:
             if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != chosen.shape:
-                raise ValueError(
-                    f"options['reset_mask'] is a bool array of shape ({self._num_slots},); got {mask!r}"
-                )
+                raise ValueError(f"options['reset_mask'] is a bool array of shape ({self._num_slots},); got {mask!r}")
             if not mask.any():
                 raise ValueError("options['reset_mask'] has no True value: nothing to reset")
             chosen = mask
@@ -182,12 +193,22 @@ class _Face:
         return rows.astype(np.int64)
 
     def _show(self) -> None:
-        """render_mode="human": show slot 0 in a window."""
-        if self._viewer is None:
-            from visnav.envs.viewer import Viewer
+        """render_mode="human": show slot 0 in a window, RENDER_FPS times a second at most.
 
-            self._viewer = Viewer("visnav", fps=RENDER_FPS)
-        self._viewer.show([self.simulation.render(0)], [str(self.simulation.missions()[0])])
+        Raises:
+            NoDisplayError: where no window can be opened.
+        """
+        from visnav.envs.viewer import Pane, Screen, Viewer
+
+        if self._viewer is None:
+            self._viewer = Viewer(self._title)
+            self._last_shown = 0.0
+        time.sleep(max(0.0, self._last_shown + 1 / RENDER_FPS - time.monotonic()))
+        self._last_shown = time.monotonic()
+        mission = str(self.simulation.missions()[0])
+        fields = {"level": str(self.simulation.slots.level[0]), "step": str(self.simulation.world.step_count[0])}
+        self._viewer.show(Screen([Pane(self.simulation.render(0))], mission=mission, fields=fields))
+        self._viewer.keys()  # answers the window system
 
     def _close_viewer(self) -> None:
         if self._viewer is not None:
@@ -218,9 +239,7 @@ class Env(_Face, gym.Env[Any, Any]):
         self.action_space = self.simulation.action_space
         self._action = np.zeros(1, np.int64)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode.
 
         Args:
@@ -248,11 +267,7 @@ class Env(_Face, gym.Env[Any, Any]):
         """
         self._need_reset()
         number = np.asarray(action)
-        if (
-            number.shape != ()
-            or number.dtype.kind not in "iu"
-            or not 0 <= number < len(self.simulation.action_names)
-        ):
+        if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < len(self.simulation.action_names):
             raise InvalidAction(_bad_action(action, self.simulation.action_names, ()))
         self._action[0] = number
         sensors = self.simulation.allocate()
@@ -333,7 +348,8 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self.single_action_space = self.simulation.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._buffer = None if copy else self.simulation.allocate()
+        self._copy = copy
+        self._handed_out: list[dict[str, Any]] = []
         self._everyone = np.ones(num_envs, np.bool_)
 
     def reset(
@@ -372,11 +388,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self._need_reset()
         if not isinstance(actions, np.ndarray) or actions.dtype != np.int64 or not actions.flags.c_contiguous:
             actions = self._converted(actions)
-        if (
-            actions.shape != (self.num_envs,)
-            or actions.min() < 0
-            or actions.max() >= len(self.simulation.action_names)
-        ):
+        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= len(self.simulation.action_names):
             raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
         if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
             ended = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
@@ -390,10 +402,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self.simulation.observe(sensors, redraw=False)
         info = self._info(outcome.success.copy(), self._everyone)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and (self.simulation.world.phase == ENDED).any():
-            final = {
-                name: value.copy() if isinstance(value, np.ndarray) else value
-                for name, value in sensors.items()
-            }
+            final = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in sensors.items()}
             ended = self.simulation.reset_ended(sensors)
             final_info = {**info, **{f"_{name}": ended for name in ("level", "mission", "success")}}
             info = self._info(np.zeros(self.num_envs, np.bool_), self._everyone)
@@ -418,12 +427,12 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         array = np.asarray(actions)
         if array.dtype.kind not in "iu":
             raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
-        return np.ascontiguousarray(array, np.int64)
+        return array.astype(np.int64, order="C")
 
     def _sensors(self, out: Any) -> dict[str, Any]:
-        """The arrays that this observation goes into: the caller's, the one buffer, or new ones."""
+        """The arrays that this observation goes into: the caller's, or ours."""
         if out is None:
-            return self.simulation.allocate() if self._buffer is None else self._buffer
+            return dict(self._free_buffer())
         names = list(self.simulation.sensor_spaces)
         given = out if isinstance(out, Mapping) else {names[0]: out}
         sensors = {}
@@ -438,14 +447,24 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
                 or not array.flags.c_contiguous
                 or not array.flags.writeable
             ):
-                found = (
-                    f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                )
-                raise ValueError(
-                    f"out for {name!r} is a writable C-contiguous {space.dtype}{shape} array; got {found}"
-                )
+                found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise ValueError(f"out for {name!r} is a writable C-contiguous {space.dtype}{shape} array; got {found}")
             sensors[name] = array
         return sensors
+
+    def _free_buffer(self) -> dict[str, Any]:
+        """Arrays that nobody else holds: with copy=False always the same, else those that the caller let go of.
+
+        Memory fresh from the operating system costs more than drawing into it, so it is used again as soon as
+        reference counts say that neither the caller nor a view refers to it.
+        """
+        for buffer in self._handed_out:
+            if not self._copy or all(sys.getrefcount(array) == _UNSHARED for array in buffer.values()):
+                return buffer
+        buffer = self.simulation.allocate()
+        if len(self._handed_out) < MAX_BUFFERS:
+            self._handed_out.append(buffer)
+        return buffer
 
     def _observation(self, sensors: dict[str, Any]) -> Any:
         return next(iter(sensors.values())) if len(sensors) == 1 else sensors

@@ -205,11 +205,10 @@ class Viewer:
 
     Keys are told by name: the character typed, lower case (`n`, `+`, `.`), or what pygame calls the key
     (`left`, `page up`, `left shift`, `return`, `escape`, `space`); `quit` stands for the close button.
-    `size` is (width, height) in pixels. With `fps`, `show` keeps to that many screens a second and drops the
-    keys pressed: for a window that only shows. Raises NoDisplayError where no window can be opened.
+    `size` is (width, height) in pixels. Raises NoDisplayError where no window can be opened.
     """
 
-    def __init__(self, title: str, size: tuple[int, int] = (1080, 560), fps: float | None = None) -> None:
+    def __init__(self, title: str, size: tuple[int, int] = (1080, 560)) -> None:
         if not display_available() and "SDL_VIDEODRIVER" not in os.environ:
             raise NoDisplayError(
                 "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); "
@@ -223,16 +222,11 @@ class Viewer:
             raise NoDisplayError(f"no window can be opened here: {error}") from error
         pygame.display.set_caption(title)
         self._screen: Screen | None = None
-        self._fps = fps
-        self._clock = pygame.time.Clock()
 
     def show(self, screen: Screen) -> None:
         """Draw `screen`; it stays, and follows the window's size, until the next one."""
         self._screen = screen
         self._redraw(screen)
-        if self._fps is not None:
-            self._clock.tick(self._fps)
-            self.keys()
 
     def _redraw(self, screen: Screen) -> None:
         draw(screen, self._surface)

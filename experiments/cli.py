@@ -29,9 +29,7 @@ USER_ERRORS = (gymnasium.error.Error, ValueError, OSError)
 def usage() -> str:
     """What `visnav --help` prints."""
     lines = [f"  {name:<10} {purpose}" for name, purpose in COMMANDS.items()]
-    return "\n".join(
-        ["usage: visnav COMMAND [OPTIONS]", "", *lines, "", "`visnav COMMAND --help` tells the options."]
-    )
+    return "\n".join(["usage: visnav COMMAND [OPTIONS]", "", *lines, "", "`visnav COMMAND --help` tells the options."])
 
 
 def main(argv: list[str] | None = None) -> int:

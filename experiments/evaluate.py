@@ -1,6 +1,6 @@
 """Success, return and length of a trained policy on levels it has not seen: `visnav evaluate RUN`.
 
-    visnav evaluate runs/visnav/MiniGrid-DoorKey-8x8-v0/<time> --episodes 500 --split test
+visnav evaluate runs/visnav/MiniGrid-DoorKey-8x8-v0/<time> --episodes 500 --split test
 """
 
 import contextlib

@@ -115,9 +115,7 @@ def train(config: TrainConfig, resume: Run | None = None) -> Outcome:
     return Outcome(run, trainer.steps, seconds, interrupted.is_set())
 
 
-def fit(
-    trainer: PPO, config: TrainConfig, run: Run, metrics: MetricsWriter, interrupted: threading.Event
-) -> float:
+def fit(trainer: PPO, config: TrainConfig, run: Run, metrics: MetricsWriter, interrupted: threading.Event) -> float:
     """Iterate until an end, with bar, metrics and checkpoints; returns the seconds of training so far."""
     start = time.monotonic() - metrics.seconds
     saved = time.monotonic()

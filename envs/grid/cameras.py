@@ -34,7 +34,7 @@ _TWO = np.uint64(2)
 
 @jit
 def _is_opaque(kind):  # type: ignore[no-untyped-def]
-    return kind == WALL_KIND or kind == DOOR_CLOSED or kind == DOOR_LOCKED
+    return kind in (WALL_KIND, DOOR_CLOSED, DOOR_LOCKED)
 
 
 @jit
@@ -63,7 +63,7 @@ def _flood_back(row, passes, size):  # type: ignore[no-untyped-def]
 
 @jit
 def look_around(i, world, params, view_out):  # type: ignore[no-untyped-def]
-    """Write what the agent of world i sees: view_out[i] (V * V,) uint8, row by row, the agent at the middle of the last.
+    """Write what the agent of world i sees: view_out[i] (V * V,) uint8, by rows, the agent in the middle of the last.
 
     A value is the cell's look, with bit 7 set where the agent sees it; a hidden cell is EMPTY without that bit.
     Light spreads as in MiniGrid's process_vis: through each row from the agent's upwards, first to the right, then
@@ -114,8 +114,9 @@ def look_around(i, world, params, view_out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def draw_symbols(i, params, view, image_out):  # type: ignore[no-untyped-def]
+def draw_symbols(i, world, params, view, image_out):  # type: ignore[no-untyped-def]
     """MiniGrid's `image`: image_out[i] (V, V, 3) uint8, [column, row] = (kind, colour, state); hidden cells are 0."""
+    look_around(i, world, params, view)
     size = params.view_size
     for row in range(size):
         for column in range(size):
@@ -157,15 +158,16 @@ def _copy_tiles(codes, columns, rows, tiles, image_out):  # type: ignore[no-unty
 
 
 @jit
-def draw_tiles(i, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
+def draw_tiles(i, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
     """The agent's view as pixels: MiniGrid's `RGBImgPartialObsWrapper`.
 
     Args:
-        view: (N, V * V) uint8 from `look_around`.
+        view: (N, V * V) uint8, room for what `look_around` finds.
         codes: (N, >= V * V) uint16, room to work in.
         tiles: `tile_table`, its last axis in bytes or in 8-byte words.
         image_out: (N, words of one image) in the same words, written.
     """
+    look_around(i, world, params, view)
     size = params.view_size
     for k in range(size * size):
         codes[i, k] = view[i, k] + NO_AGENT * 2 * LOOKS
@@ -179,11 +181,12 @@ def draw_full(i, world, params, view, codes, tiles, image_out):  # type: ignore[
     """The whole grid from above, what the agent sees highlighted: MiniGrid's `RGBImgObsWrapper`.
 
     Args:
-        view: (N, V * V) uint8 from `look_around`.
+        view: (N, V * V) uint8, room for what `look_around` finds.
         codes: (N, >= height * width) uint16, room to work in.
         tiles: `tile_table`, its last axis in bytes or in 8-byte words.
         image_out: (N, words of one image) in the same words, written.
     """
+    look_around(i, world, params, view)
     height, width = world.cells.shape[1], world.cells.shape[2]
     for y in range(height):
         for x in range(width):
@@ -210,21 +213,18 @@ def draw_full(i, world, params, view, codes, tiles, image_out):  # type: ignore[
 def symbolic_rows(lo, hi, world, params, view, image_out):  # type: ignore[no-untyped-def]
     """`camera="symbolic"` for rows lo..hi."""
     for i in range(lo, hi):
-        look_around(i, world, params, view)
-        draw_symbols(i, params, view, image_out)
+        draw_symbols(i, world, params, view, image_out)
 
 
 @jit
 def tiles_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
     """`camera="tiles"` for rows lo..hi."""
     for i in range(lo, hi):
-        look_around(i, world, params, view)
-        draw_tiles(i, params, view, codes, tiles, image_out)
+        draw_tiles(i, world, params, view, codes, tiles, image_out)
 
 
 @jit
 def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
     """`camera="full"` for rows lo..hi."""
     for i in range(lo, hi):
-        look_around(i, world, params, view)
         draw_full(i, world, params, view, codes, tiles, image_out)

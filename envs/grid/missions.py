@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 TOKENS = 16  # tokens of a mission, padded with 0
 
 # Token ids are places in this tuple, for ever: append, never insert.
-_WORDS = (
-    "", "a", "all", "and", "avoid", "ball", "blue", "box", "door", "fetch", "find", "first", "get", "go", "goal", "green",
-    "grey", "in", "key", "lava", "lot", "matching", "near", "next", "object", "of", "one", "open", "opening", "pick",
-    "purple", "put", "reach", "red", "room", "rooms", "square", "start", "the", "then", "to", "traverse", "up", "use",
-    "with", "yellow", "you", "must", "from", "unlock", "after", "behind", "left", "right", "front", "on", "your", "maze",
-    "end", "hallway",
-)  # fmt: skip
+_TEXT = """
+a all and avoid ball blue box door fetch find first get go goal green grey in key lava lot matching near next
+object of one open opening pick purple put reach red room rooms square start the then to traverse up use with
+yellow you must from unlock after behind left right front on your maze end hallway
+"""
+_WORDS = ("", *_TEXT.split())
 VOCABULARY_SIZE = 128  # ids from len(_WORDS) on are for words of users' own tasks
 
 _ids = {word: number for number, word in enumerate(_WORDS)}

@@ -88,11 +88,11 @@ def _act(i, world, action):  # type: ignore[no-untyped-def]
     front = cell_at(i, world, front_x, front_y)
     kind = kind_of(front)
     if action == FORWARD:
-        if kind == EMPTY or kind == GOAL_KIND or kind == LAVA_KIND or kind == DOOR_OPEN or kind == FLOOR_KIND:
+        if kind in (EMPTY, GOAL_KIND, LAVA_KIND, DOOR_OPEN, FLOOR_KIND):
             world.agent[i, 0], world.agent[i, 1] = front_x, front_y
             return kind
     elif action == PICKUP:
-        if (kind == KEY or kind == BALL or kind == BOX) and world.carrying[i] == 0:
+        if kind in (KEY, BALL, BOX) and world.carrying[i] == 0:
             world.carrying[i] = front
             world.cells[i, front_y, front_x] = EMPTY
     elif action == DROP:
@@ -119,16 +119,14 @@ def _objective(i, world, params, action):  # type: ignore[no-untyped-def]
         if action == TOGGLE:
             return True, False
         if action == DONE:
-            distance = abs(world.agent[i, 0] - world.target[i, 0]) + abs(
-                world.agent[i, 1] - world.target[i, 1]
-            )
+            distance = abs(world.agent[i, 0] - world.target[i, 0]) + abs(world.agent[i, 1] - world.target[i, 1])
             return True, distance == 1
     return False, False
 
 
 @jit
-def step(i, world, params, action, outcome):  # type: ignore[no-untyped-def]
-    """Play one action in world i, `params.action_repeat` times or until the episode ends.
+def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
+    """Play actions[i] in world i, `params.action_repeat` times or until the episode ends.
 
     Reward is 1 - 0.9 * step_count / max_steps on success, else 0. terminated and truncated can both be true.
     """
@@ -145,8 +143,8 @@ def step(i, world, params, action, outcome):  # type: ignore[no-untyped-def]
     success = False
     for _ in range(params.action_repeat):
         world.step_count[i] += 1
-        walked_onto = _act(i, world, action)
-        terminated, success = _objective(i, world, params, action)
+        walked_onto = _act(i, world, actions[i])
+        terminated, success = _objective(i, world, params, actions[i])
         if walked_onto == GOAL_KIND:
             terminated = True
             success = True
@@ -168,7 +166,7 @@ def step(i, world, params, action, outcome):  # type: ignore[no-untyped-def]
 def step_rows(lo, hi, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     """`step` for rows lo..hi."""
     for i in range(lo, hi):
-        step(i, world, params, actions[i], outcome)
+        step(i, world, params, actions, outcome)
 
 
 # --- reset --------------------------------------------------------------------------------------------------
@@ -249,13 +247,13 @@ def reset(i, world, slots, source, level_function, args):  # type: ignore[no-unt
 
 
 @jit
-def reset_rows(lo, hi, world, slots, source, level_function, args, phase_after):  # type: ignore[no-untyped-def]
-    """`reset` for those of rows lo..hi that have ended; they are then in `phase_after`. Returns how many failed."""
+def reset_rows(lo, hi, world, slots, source, level_function, args, before, after):  # type: ignore[no-untyped-def]
+    """`reset` for those of rows lo..hi in phase `before`, which are then in phase `after`. Returns how many failed."""
     failures = 0
     for i in range(lo, hi):
-        if world.phase[i] == ENDED:
+        if world.phase[i] == before:
             reset(i, world, slots, source, level_function, args)
-            world.phase[i] = phase_after
+            world.phase[i] = after
             failures += slots.failed[i]
     return failures
 

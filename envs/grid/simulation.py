@@ -17,6 +17,7 @@ from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.tiles import tile_table
 from visnav.envs.grid.world import (
     ACTION_NAMES,
+    CHOSEN,
     ENDED,
     FRESH,
     PLAYING,
@@ -83,9 +84,7 @@ class GridSimulation:
             raise ValueError(f'split is None, "train" or "test"; got {split!r}')
         check_whole("agent_view_size", agent_view_size, 3, cameras.MAX_VIEW_SIZE)
         if agent_view_size % 2 == 0:
-            raise ValueError(
-                f"agent_view_size is odd, so that the agent stands in the middle; got {agent_view_size}"
-            )
+            raise ValueError(f"agent_view_size is odd, so that the agent stands in the middle; got {agent_view_size}")
         if max_steps is not None:
             task = replace(task, max_steps=check_whole("max_steps", max_steps, 1))
         self.task = task
@@ -110,6 +109,8 @@ class GridSimulation:
         self._args = tuple(int(arg) for arg in task.args)
 
         self._missions = np.array(task.missions, dtype=object)
+        self._same_mission = np.full(num_envs, task.missions[0], dtype=object)
+        self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
         self.sensor_spaces = self._choose_sensors(sensors, agent_view_size)
         self.action_space: spaces.Space[Any] = spaces.Discrete(len(ACTION_NAMES))
@@ -123,9 +124,7 @@ class GridSimulation:
         """Pixels of a cell, from either keyword."""
         if image_size is None or self.camera == "symbolic":
             return check_whole("tile_size", tile_size, 2, 256)
-        rows, columns = (
-            (view_size, view_size) if self.camera == "tiles" else (self.task.height, self.task.width)
-        )
+        rows, columns = (view_size, view_size) if self.camera == "tiles" else (self.task.height, self.task.width)
         size = tuple(image_size)
         if len(size) != 2 or size[0] % rows or size[1] % columns or size[0] // rows != size[1] // columns:
             examples = ", ".join(str((rows * k, columns * k)) for k in (4, 8, 12))
@@ -138,9 +137,7 @@ class GridSimulation:
     def _choose_sensors(self, names: Sequence[str] | None, view_size: int) -> dict[str, spaces.Space[Any]]:
         """The spaces of the sensors that are returned, in a fixed order."""
         missions = self.task.missions
-        rows, columns = (
-            (view_size, view_size) if self.camera == "tiles" else (self.task.height, self.task.width)
-        )
+        rows, columns = (view_size, view_size) if self.camera == "tiles" else (self.task.height, self.task.width)
         offered: dict[str, spaces.Space[Any]]
         if self.camera == "symbolic":
             offered = {
@@ -185,13 +182,13 @@ class GridSimulation:
         Raises:
             LevelError: a level cannot be made, or the split has none.
         """
-        self.world.phase[chosen] = ENDED
-        batch.run(lambda lo, hi: self._reset_ended(lo, hi, PLAYING), self.num_envs, self.num_threads)
+        self.world.phase[chosen] = CHOSEN
+        batch.run(lambda lo, hi: self._reset_rows(lo, hi, CHOSEN, PLAYING), self.num_envs, self.num_threads)
 
-    def _reset_ended(self, lo: int, hi: int, phase_after: int) -> None:
+    def _reset_rows(self, lo: int, hi: int, before: int, after: int) -> None:
         source = self._source
         failures = rules.reset_rows(
-            lo, hi, self.world, self.slots, source, self._level_function, self._args, phase_after
+            lo, hi, self.world, self.slots, source, self._level_function, self._args, before, after
         )
         if failures:
             failed = lo + np.flatnonzero(self.slots.failed[lo:hi])
@@ -202,9 +199,7 @@ class GridSimulation:
                 f"have no layout in the split asked for"
             )
 
-    def step(
-        self, actions: NDArray[np.integer[Any]], image: NDArray[np.uint8] | None, reset_ended: bool
-    ) -> Outcome:
+    def step(self, actions: NDArray[np.integer[Any]], image: NDArray[np.uint8] | None, reset_ended: bool) -> Outcome:
         """Play one action in every slot and write the pictures.
 
         Args:
@@ -215,7 +210,7 @@ class GridSimulation:
 
         def work(lo: int, hi: int) -> None:
             if reset_ended and (self.world.phase[lo:hi] == ENDED).any():
-                self._reset_ended(lo, hi, FRESH)
+                self._reset_rows(lo, hi, ENDED, FRESH)
             rules.step_rows(lo, hi, self.world, self._params, actions, self.outcome)
             if image is not None:
                 self._draw(lo, hi, image)
@@ -226,7 +221,7 @@ class GridSimulation:
     def reset_ended(self, observation: Observation) -> NDArray[np.bool_]:
         """Start the next episode of every slot that has ended, and renew its rows of `observation`."""
         ended = self.world.phase == ENDED
-        batch.run(lambda lo, hi: self._reset_ended(lo, hi, PLAYING), self.num_envs, self.num_threads)
+        batch.run(lambda lo, hi: self._reset_rows(lo, hi, ENDED, PLAYING), self.num_envs, self.num_threads)
         image = observation.get(IMAGE[self.camera])
         if image is not None:
             for i in np.flatnonzero(ended).tolist():
@@ -267,9 +262,7 @@ class GridSimulation:
         else:
             self._draw_pixels(lo, hi, self.camera, self._tiles, image)
 
-    def _draw_pixels(
-        self, lo: int, hi: int, camera: str, tiles: NDArray[Any], image: NDArray[np.uint8]
-    ) -> None:
+    def _draw_pixels(self, lo: int, hi: int, camera: str, tiles: NDArray[Any], image: NDArray[np.uint8]) -> None:
         words = image.reshape(image.shape[0], -1).view(tiles.dtype)
         kernel: Callable[..., None] = cameras.tiles_rows if camera == "tiles" else cameras.full_rows
         kernel(lo, hi, self.world, self._params, self._view, self._codes, tiles, words)
@@ -292,6 +285,8 @@ class GridSimulation:
 
     def missions(self) -> NDArray[np.object_]:
         """(N,) the mission text of every slot."""
+        if len(self._missions) == 1:
+            return self._same_mission
         return self._missions[self.world.mission]
 
     def get_state(self, slots: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:

@@ -53,7 +53,8 @@ GO_TO = 3  # done beside the cell at `target`; done elsewhere fails, toggle fail
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
 
-PLAYING, ENDED, FRESH, UNSTARTED = range(4)  # FRESH: reset by the step that is under way
+# CHOSEN: to be reset now; FRESH: reset by the step that is under way
+PLAYING, ENDED, CHOSEN, FRESH, UNSTARTED = range(5)
 
 # --- splits -------------------------------------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ class World(NamedTuple):
     mission: NDArray[np.int32]  # (N,) index into the task's missions
     target: NDArray[np.int32]  # (N, 3) column, row, object number that the objective speaks of
     rng: NDArray[np.uint64]  # (N, 6) the episode's generator
-    phase: NDArray[np.uint8]  # (N,) PLAYING, ENDED, FRESH or UNSTARTED
+    phase: NDArray[np.uint8]  # (N,) PLAYING, ENDED, CHOSEN, FRESH or UNSTARTED
 
 
 class Slots(NamedTuple):

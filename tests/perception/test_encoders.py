@@ -50,9 +50,7 @@ def test_pixels_are_read_as_zero_to_one() -> None:
     expected = F.conv2d(images.permute(0, 3, 1, 2).float() / 255, layer.weight, layer.bias, stride=4)
     torch.testing.assert_close(layer(images), expected)
     depth = torch.rand(2, 16, 16, 3)
-    torch.testing.assert_close(
-        layer(depth), F.conv2d(depth.permute(0, 3, 1, 2), layer.weight, layer.bias, stride=4)
-    )
+    torch.testing.assert_close(layer(depth), F.conv2d(depth.permute(0, 3, 1, 2), layer.weight, layer.bias, stride=4))
 
 
 def test_bfloat16_is_close_to_float32() -> None:

@@ -18,20 +18,14 @@ def empty(rng, level, size, start_x, start_y, start_dir):  # type: ignore[no-unt
         level.agent[2] = start_dir
 
 
-def empty_task(
-    size: int = 8, agent_start_pos: tuple[int, int] | None = (1, 1), agent_start_dir: int = 0
-) -> Task:
+def empty_task(size: int = 8, agent_start_pos: tuple[int, int] | None = (1, 1), agent_start_dir: int = 0) -> Task:
     """MiniGrid's EmptyEnv."""
     check_at_least("size", size, 4 if agent_start_pos is not None else 5)
     x, y = (-1, -1) if agent_start_pos is None else agent_start_pos
     if agent_start_pos is not None and not (0 < x < size - 1 and 0 < y < size - 1):
-        raise ValueError(
-            f"agent_start_pos is (x, y) within 1..{size - 2}, or None for any; got {agent_start_pos!r}"
-        )
+        raise ValueError(f"agent_start_pos is (x, y) within 1..{size - 2}, or None for any; got {agent_start_pos!r}")
     if agent_start_dir not in range(4):
-        raise ValueError(
-            f"agent_start_dir is 0 (right), 1 (down), 2 (left) or 3 (up); got {agent_start_dir!r}"
-        )
+        raise ValueError(f"agent_start_dir is 0 (right), 1 (down), 2 (left) or 3 (up); got {agent_start_dir!r}")
     return Task(
         level=empty,
         args=(size, x, y, agent_start_dir),

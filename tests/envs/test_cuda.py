@@ -1,0 +1,47 @@
+"""Rules and cameras compile for GPUs: to PTX, with or without one."""
+
+import numpy as np
+import pytest
+
+from visnav.envs import batch
+from visnav.envs.grid import cameras, rules
+from visnav.envs.grid.levels import TASKS
+from visnav.envs.grid.tiles import tile_table
+from visnav.envs.grid.world import Params, make_outcome, make_world
+
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+
+
+class _Device:
+    """Stands in for a GPU: compiling a kernel that calls @njit functions asks which one there is."""
+
+    compute_capability = (9, 0)
+
+
+def compile_to_ptx(row_function: object, args: tuple[object, ...], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The PTX of a kernel over `row_function`."""
+    import numba.cuda.dispatcher
+    from numba import cuda, typeof, types
+
+    if not cuda.is_available():
+        monkeypatch.setattr(numba.cuda.dispatcher, "get_current_device", _Device)
+    kernel = batch.cuda_kernel(row_function)
+    return str(cuda.compile_ptx(kernel.py_func, types.void(types.int64, typeof(args)), cc=(9, 0))[0])
+
+
+def test_the_step_rule_compiles_to_ptx(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS["MiniGrid-DoorKey-8x8-v0"]()
+    args = (make_world(2, task), Params(7, False, 640, 0, 1), np.zeros(2, np.int64), make_outcome(2))
+    ptx = compile_to_ptx(rules.step, args, monkeypatch)
+    assert ".visible .entry" in ptx
+    assert "st.global" in ptx or "st." in ptx
+
+
+def test_the_tiles_camera_compiles_to_ptx_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS["MiniGrid-DoorKey-8x8-v0"]()
+    view, codes = np.zeros((2, 49), np.uint8), np.zeros((2, 64), np.uint16)
+    tiles, image = tile_table(8).view(np.uint64), np.zeros((2, 1176), np.uint64)
+    args = (make_world(2, task), Params(7, False, 640, 0, 1), view, codes, tiles, image)
+    ptx = compile_to_ptx(cameras.draw_tiles, args, monkeypatch)
+    assert ".visible .entry" in ptx
+    assert ".f64" not in ptx
