@@ -165,16 +165,17 @@ def draw_help(keys: Mapping[str, str], surface: pygame.Surface, foot: tuple[int,
 def scaled(image: np.ndarray, room: tuple[int, int]) -> pygame.Surface:
     """The image as a surface, as large as fits `room` (width, height), with sharp pixels.
 
-    From three times its size on, only whole multiples are used, so that all pixels are of one size.
+    A whole multiple of its size, so that all pixels are of one size, unless that would leave much room empty.
     Raises ValueError for anything but uint8 (H, W, 3).
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"a pane needs uint8 (H, W, 3), not {image.dtype} {image.shape}")
     height, width = image.shape[:2]
     surface = pygame.image.frombytes(image.tobytes(), (width, height), "RGB")
-    factor = min(room[0] / width, room[1] / height)
-    if factor >= 3:
-        return pygame.transform.scale_by(surface, int(factor))
+    factor = min(max(room[0], 1) / width, max(room[1], 1) / height)  # a window can be smaller than its margins
+    whole = int(factor)
+    if whole >= 0.75 * factor:
+        return pygame.transform.scale_by(surface, whole)
     # Enlarging first keeps edges sharp: only the pixels that fall between two of the image's are mixed.
     enlarged = pygame.transform.scale_by(surface, math.ceil(factor))
     return pygame.transform.smoothscale(enlarged, (max(1, int(width * factor)), max(1, int(height * factor))))

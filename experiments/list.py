@@ -4,6 +4,7 @@ import argparse
 import difflib
 import importlib.util
 import sys
+from collections.abc import Sequence
 
 import gymnasium as gym
 
@@ -54,14 +55,12 @@ def described(env_id: str) -> tuple[str, str, str]:
     return f"{task.width}x{task.height}", str(task.max_steps), mission
 
 
-def print_table(rows: list[tuple[str, ...]]) -> None:
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print with rich, fitted to the terminal."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=f"{len(rows)} environments", title_justify="left", title_style="bold", box=None, pad_edge=False
-    )
+    table = Table(title=f"{len(rows)} environments", title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name, style in (("ID", "cyan"), ("cells", ""), ("steps", ""), ("mission", "dim")):
         table.add_column(name, style=style, overflow="fold", no_wrap=name != "mission")
     for row in rows:

@@ -24,9 +24,7 @@ class TrainedPolicy:
     def __init__(self, policy: ActorCritic, greedy: bool = False, seed: int = 0) -> None:
         self.policy, self.greedy = policy, greedy
         self.generator = torch.Generator().manual_seed(seed)
-        self.frames: dict[
-            str, list[Tensor]
-        ] = {}  # image sensor -> its last frames, (1, H, W, C), oldest first
+        self.frames: dict[str, list[Tensor]] = {}  # image sensor -> its last frames, (1, H, W, C), oldest first
 
     @torch.no_grad()
     def __call__(self, episode: Episode) -> tuple[int, np.ndarray]:
@@ -43,9 +41,7 @@ class TrainedPolicy:
         return int(action), distribution.log_probs[0].exp().numpy()
 
 
-def open_run(
-    folder: Path, split: str | None, greedy: bool = False, seed: int = 0
-) -> tuple[Episode, TrainedPolicy]:
+def open_run(folder: Path, split: str | None, greedy: bool = False, seed: int = 0) -> tuple[Episode, TrainedPolicy]:
     """An episode of the worlds that a run was trained on, on levels of `split`, and the policy to play it.
 
     Raises:

@@ -38,9 +38,7 @@ HELP = {
 class Show:
     """Episodes played by a policy, at a speed, with a pause."""
 
-    def __init__(
-        self, episode: Episode, choose: Chooser, level: int | None = None, seed: int | None = None
-    ) -> None:
+    def __init__(self, episode: Episode, choose: Chooser, level: int | None = None, seed: int | None = None) -> None:
         self.episode = episode
         self.choose = choose
         self.running = True

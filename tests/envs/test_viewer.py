@@ -53,6 +53,11 @@ def test_a_large_image_is_shrunk_to_fit() -> None:
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (300, 100)
 
 
+def test_a_window_smaller_than_its_margins_is_still_drawn() -> None:
+    screen = Screen([Pane(RED), Pane(GREEN)], mission="get to the goal", bars={"left": 1.0}, help={"n": "next"})
+    assert picture(screen, (20, 10)).shape == (10, 20, 3)
+
+
 def test_bars_are_as_long_as_their_fractions_and_the_chosen_one_is_bright() -> None:
     bars = {"left": 1.0, "right": 0.5, "forward": 0.0}
     widths = {}
