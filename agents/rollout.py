@@ -100,44 +100,43 @@ class RolloutBuffer:
 
 
 class EpisodeStatistics:
-    """Return, length and success of the episodes that ended last.
+    """Return, length and success of the last episodes of every world.
+
+    Every world counts the same, and from the start: the first episodes to end are the short, successful ones, and a
+    mean over them alone would flatter the policy.
 
     Args:
         num_envs: number of worlds.
-        window: how many finished episodes the averages cover.
+        window: least number of episodes that the means cover; rounded up to as many of each world.
     """
 
     def __init__(self, num_envs: int, window: int = 256) -> None:
         self.returns = np.zeros(num_envs)
         self.lengths = np.zeros(num_envs, np.int64)
-        self.recent = np.zeros((window, 3))  # return, length, success of each episode, in a ring
-        self.count = np.zeros((), np.int64)  # episodes finished so far
+        self.recent = np.zeros((-(-window // num_envs), num_envs, 3))  # return, length, success; a ring a world
+        self.counts = np.zeros(num_envs, np.int64)  # episodes that each world has finished
 
     def add(self, rewards: np.ndarray, ended: np.ndarray, skipped: np.ndarray, success: np.ndarray) -> None:
         """One step of all worlds: rewards (N,), flags (N,) bool."""
         self.returns += rewards
         self.lengths += ~skipped
-        for n in np.flatnonzero(ended):
-            self.recent[self.count % len(self.recent)] = self.returns[n], self.lengths[n], success[n]
-            self.count += 1
-        self.returns[ended] = 0.0
-        self.lengths[ended] = 0
+        last = np.flatnonzero(ended)
+        episodes = np.stack([self.returns[last], self.lengths[last], success[last]], 1)
+        self.recent[self.counts[last] % len(self.recent), last] = episodes
+        self.counts[last] += 1
+        self.returns[last], self.lengths[last] = 0.0, 0
 
     def means(self) -> dict[str, float]:
-        """Means over the last episodes: `return`, `length`, `success`; NaN before the first has ended."""
-        last = self.recent[: int(self.count)]
-        means = last.mean(0) if len(last) else np.full(3, np.nan)
+        """Means of `return`, `length` and `success`; episodes that are still to come count as zeros."""
+        means = self.recent.mean((0, 1))
         return dict(zip(("return", "length", "success"), means.tolist(), strict=True))
-
-    def filled(self) -> bool:
-        """Whether as many episodes have ended as the averages cover."""
-        return bool(self.count >= len(self.recent))
 
     def state(self) -> dict[str, np.ndarray]:
         """Every array, to be saved; `load` takes it back."""
-        return {name: getattr(self, name) for name in ("returns", "lengths", "recent", "count")}
+        return {name: getattr(self, name) for name in ("returns", "lengths", "recent", "counts")}
 
     def load(self, state: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
         for name, array in self.state().items():
             array[...] = state[name]
 

@@ -137,7 +137,7 @@ def fit(trainer: PPO, config: TrainConfig, run: Run, metrics: MetricsWriter, int
             if now - saved > config.checkpoint_seconds:
                 save_training(run.checkpoint, trainer)
                 saved = now
-            if target is not None and trainer.statistics.filled() and report["success"] >= target:
+            if target is not None and report["success"] >= target:
                 break
     seconds = time.monotonic() - start
     save_training(run.checkpoint, trainer)

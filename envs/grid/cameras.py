@@ -204,27 +204,3 @@ def draw_full(i, world, params, view, codes, tiles, image_out):  # type: ignore[
                     codes[i, y * width + x] |= LOOKS
     codes[i, agent_y * width + agent_x] -= (NO_AGENT - direction) * 2 * LOOKS
     _copy_tiles(codes[i], width, height, tiles, image_out[i])
-
-
-# --- loops over rows ----------------------------------------------------------------------------------------
-
-
-@jit
-def symbolic_rows(lo, hi, world, params, view, image_out):  # type: ignore[no-untyped-def]
-    """`camera="symbolic"` for rows lo..hi."""
-    for i in range(lo, hi):
-        draw_symbols(i, world, params, view, image_out)
-
-
-@jit
-def tiles_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
-    """`camera="tiles"` for rows lo..hi."""
-    for i in range(lo, hi):
-        draw_tiles(i, world, params, view, codes, tiles, image_out)
-
-
-@jit
-def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
-    """`camera="full"` for rows lo..hi."""
-    for i in range(lo, hi):
-        draw_full(i, world, params, view, codes, tiles, image_out)

@@ -162,13 +162,6 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     outcome.success[i] = success
 
 
-@jit
-def step_rows(lo, hi, world, params, actions, outcome):  # type: ignore[no-untyped-def]
-    """`step` for rows lo..hi."""
-    for i in range(lo, hi):
-        step(i, world, params, actions, outcome)
-
-
 # --- reset --------------------------------------------------------------------------------------------------
 
 
@@ -244,23 +237,3 @@ def reset(i, world, slots, source, level_function, args):  # type: ignore[no-unt
         if not slots.failed[i] and _in_split(slots.layout[i], source.split):
             return
     slots.failed[i] = True
-
-
-@jit
-def reset_rows(lo, hi, world, slots, source, level_function, args, before, after):  # type: ignore[no-untyped-def]
-    """`reset` for those of rows lo..hi in phase `before`, which are then in phase `after`. Returns how many failed."""
-    failures = 0
-    for i in range(lo, hi):
-        if world.phase[i] == before:
-            reset(i, world, slots, source, level_function, args)
-            world.phase[i] = after
-            failures += slots.failed[i]
-    return failures
-
-
-@jit
-def seed_rows(lo, hi, slots, seeds, chosen):  # type: ignore[no-untyped-def]
-    """Start the streams of level numbers of those of rows lo..hi that are chosen, each from its seed."""
-    for i in range(lo, hi):
-        if chosen[i]:
-            random_stream.seed(slots.stream[i], seeds[i], True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from visnav.envs import batch
 from visnav.envs.cameras import check_name, check_whole, rgb_space, text_space, token_space
-from visnav.envs.grid import cameras, rules
+from visnav.envs.grid import cameras, loops
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.tiles import tile_table
 from visnav.envs.grid.world import (
@@ -27,6 +27,7 @@ from visnav.envs.grid.world import (
     Outcome,
     Params,
     Task,
+    World,
     level_signature,
     make_outcome,
     make_slots,
@@ -170,7 +171,7 @@ class GridSimulation:
 
     def seed_streams(self, seeds: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
         """Start the streams that the chosen slots draw their levels from."""
-        rules.seed_rows(0, self.num_envs, self.slots, seeds, chosen)
+        loops.seed_rows(0, self.num_envs, self.slots, seeds, chosen)
 
     def choose_levels(self, levels: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
         """Name the level that each chosen slot plays next, -1 to draw one."""
@@ -183,16 +184,24 @@ class GridSimulation:
             LevelError: a level cannot be made, or the split has none.
         """
         self.world.phase[chosen] = CHOSEN
-        batch.run(lambda lo, hi: self._reset_rows(lo, hi, CHOSEN, PLAYING), self.num_envs, self.num_threads)
+        self._reset_phase(CHOSEN, PLAYING)
 
-    def _reset_rows(self, lo: int, hi: int, before: int, after: int) -> None:
-        source = self._source
-        failures = rules.reset_rows(
-            lo, hi, self.world, self.slots, source, self._level_function, self._args, before, after
-        )
-        if failures:
-            failed = lo + np.flatnonzero(self.slots.failed[lo:hi])
+    def _reset_phase(self, before: int, after: int) -> None:
+        """Start a new episode in every slot that is in phase `before`; they are then in phase `after`."""
+        count = np.count_nonzero(self.world.phase == before)
+        if count == 0:
+            return
+
+        def work(lo: int, hi: int) -> None:
+            loops.reset_rows(
+                lo, hi, self.world, self.slots, self._source, self._level_function, self._args, before, after
+            )
+
+        batch.run(work, self.num_envs, self.num_threads if count >= batch.MIN_ROWS_PER_THREAD else 1)
+        if self.slots.failed.any():
+            failed = np.flatnonzero(self.slots.failed)
             self.world.phase[failed] = UNSTARTED
+            self.slots.failed[failed] = False
             raise LevelError(
                 f"no level could be made for slot(s) {failed.tolist()}; last tried were levels "
                 f"{self.slots.level[failed].tolist()}. Either these levels do not exist, or the levels given "
@@ -208,12 +217,15 @@ class GridSimulation:
             reset_ended: whether slots whose episode had ended start their next one instead.
         """
 
+        if reset_ended:
+            self._reset_phase(ENDED, FRESH)
+        if image is None:
+            kernel, canvas = loops.step_rows, ()
+        else:
+            kernel, canvas = loops.CAMERAS[self.camera][1], self._canvas(image)
+
         def work(lo: int, hi: int) -> None:
-            if reset_ended and (self.world.phase[lo:hi] == ENDED).any():
-                self._reset_rows(lo, hi, ENDED, FRESH)
-            rules.step_rows(lo, hi, self.world, self._params, actions, self.outcome)
-            if image is not None:
-                self._draw(lo, hi, image)
+            kernel(lo, hi, self.world, self._params, actions, self.outcome, *canvas)
 
         batch.run(work, self.num_envs, self.num_threads)
         return self.outcome
@@ -221,7 +233,7 @@ class GridSimulation:
     def reset_ended(self, observation: Observation) -> NDArray[np.bool_]:
         """Start the next episode of every slot that has ended, and renew its rows of `observation`."""
         ended = self.world.phase == ENDED
-        batch.run(lambda lo, hi: self._reset_rows(lo, hi, ENDED, PLAYING), self.num_envs, self.num_threads)
+        self._reset_phase(ENDED, PLAYING)
         image = observation.get(IMAGE[self.camera])
         if image is not None:
             for i in np.flatnonzero(ended).tolist():
@@ -257,15 +269,13 @@ class GridSimulation:
                 np.take(self._tokens, self.world.mission, axis=0, out=observation[name])
 
     def _draw(self, lo: int, hi: int, image: NDArray[np.uint8]) -> None:
-        if self._tiles is None:
-            cameras.symbolic_rows(lo, hi, self.world, self._params, self._view, image)
-        else:
-            self._draw_pixels(lo, hi, self.camera, self._tiles, image)
+        loops.CAMERAS[self.camera][0](lo, hi, self.world, self._params, *self._canvas(image))
 
-    def _draw_pixels(self, lo: int, hi: int, camera: str, tiles: NDArray[Any], image: NDArray[np.uint8]) -> None:
-        words = image.reshape(image.shape[0], -1).view(tiles.dtype)
-        kernel: Callable[..., None] = cameras.tiles_rows if camera == "tiles" else cameras.full_rows
-        kernel(lo, hi, self.world, self._params, self._view, self._codes, tiles, words)
+    def _canvas(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+        """What the camera's kernels draw with and on: `image` in the words of the tile table."""
+        if self._tiles is None:
+            return self._view, image
+        return self._view, self._codes, self._tiles, image.reshape(self.num_envs, -1).view(self._tiles.dtype)
 
     def render(self, slot: int, camera: str = "full", tile_size: int = RENDER_TILE) -> NDArray[np.uint8]:
         """A picture for people of one slot: (rows * tile_size, columns * tile_size, 3) uint8."""
@@ -273,12 +283,10 @@ class GridSimulation:
         size = self._params.view_size
         rows, columns = (size, size) if camera == "tiles" else (self.task.height, self.task.width)
         frame = np.empty((rows * tile_size, columns * tile_size, 3), np.uint8)
-        one = type(self.world)(*(array[slot : slot + 1] for array in self.world))
-        kernel: Callable[..., None] = cameras.tiles_rows if camera == "tiles" else cameras.full_rows
-        kernel(
-            0, 1, one, self._params, self._view[:1].copy(), self._codes[:1].copy(), tiles,
-            frame.reshape(1, -1).view(tiles.dtype),
-        )  # fmt: skip
+        world = World(*(array[slot : slot + 1] for array in self.world))
+        words = frame.reshape(1, -1).view(tiles.dtype)
+        draw = loops.CAMERAS[camera][0]
+        draw(0, 1, world, self._params, np.zeros_like(self._view[:1]), np.zeros_like(self._codes[:1]), tiles, words)
         return frame
 
     # --- facts ------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_rollout_writes_what_the_worlds_showed(cue: Callable) -> None:
             np.testing.assert_array_equal(buffer.terminated[t], terminated)
             np.testing.assert_array_equal(buffer.truncated[t], truncated)
         np.testing.assert_array_equal(buffer.row(7), observation)
-    assert statistics.count == 6 * 5  # episodes end at steps 1, 4, 7, 10, 13 of 14
+    assert statistics.counts.tolist() == [5] * 6  # episodes end at steps 1, 4, 7, 10, 13 of 14
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
@@ -166,14 +166,15 @@ def test_return_scale_is_the_deviation_of_the_discounted_returns(cue: Callable) 
         np.testing.assert_allclose(scaled, buffer.rewards / np.std(samples), rtol=1e-3)
 
 
-def test_episode_statistics_average_the_last_episodes() -> None:
+def test_episode_statistics_cover_the_last_episodes_of_every_world() -> None:
     statistics = EpisodeStatistics(2, window=3)
-    assert np.isnan(statistics.means()["success"])
-    no, both = np.zeros(2, bool), np.ones(2, bool)
-    statistics.add(np.array([1.0, 2.0]), no, no, no)
-    statistics.add(np.array([1.0, 2.0]), both, no, np.array([True, False]))
-    assert statistics.means() == {"return": 3.0, "length": 2.0, "success": 0.5}
-    statistics.add(np.zeros(2), no, both, no)
-    statistics.add(np.array([5.0, 6.0]), both, no, both)
-    assert statistics.filled()
-    assert statistics.means() == {"return": 5.0, "length": 4 / 3, "success": 2 / 3}
+    no, first, both = np.zeros(2, bool), np.array([True, False]), np.ones(2, bool)
+    assert statistics.means() == {"return": 0.0, "length": 0.0, "success": 0.0}
+    statistics.add(np.array([1.0, 2.0]), first, no, first)
+    assert statistics.means()["success"] == 1 / 4  # one success, three episodes to come
+    statistics.add(np.array([0.0, 2.0]), no, first, no)  # the first world only resets
+    statistics.add(np.array([3.0, 2.0]), both, no, both)
+    assert statistics.means() == {"return": (1 + 3 + 6 + 0) / 4, "length": (1 + 1 + 3 + 0) / 4, "success": 3 / 4}
+    for _ in range(2):
+        statistics.add(np.array([5.0, 5.0]), both, no, both)
+    assert statistics.means() == {"return": 5.0, "length": 1.0, "success": 1.0}

@@ -1,0 +1,88 @@
+"""Loops over rows lo..hi of a batch: what the CPU runs, one call a thread.
+
+Stepping and drawing are one loop, so that a thread holds the interpreter's lock once a step.
+"""
+
+from __future__ import annotations
+
+from visnav.envs import rng as random_stream
+from visnav.envs.batch import jit
+from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
+from visnav.envs.grid.rules import reset, step
+
+
+@jit
+def seed_rows(lo, hi, slots, seeds, chosen):  # type: ignore[no-untyped-def]
+    """Start the streams of level numbers of those of rows lo..hi that are chosen, each from its seed."""
+    for i in range(lo, hi):
+        if chosen[i]:
+            random_stream.seed(slots.stream[i], seeds[i], True)
+
+
+@jit
+def reset_rows(lo, hi, world, slots, source, level_function, args, before, after):  # type: ignore[no-untyped-def]
+    """`reset` for those of rows lo..hi in phase `before`, which are then in phase `after`."""
+    for i in range(lo, hi):
+        if world.phase[i] == before:
+            reset(i, world, slots, source, level_function, args)
+            world.phase[i] = after
+
+
+@jit
+def step_rows(lo, hi, world, params, actions, outcome):  # type: ignore[no-untyped-def]
+    """`step` without a picture."""
+    for i in range(lo, hi):
+        step(i, world, params, actions, outcome)
+
+
+@jit
+def step_symbols(lo, hi, world, params, actions, outcome, view, image_out):  # type: ignore[no-untyped-def]
+    """`step`, then `camera="symbolic"`."""
+    for i in range(lo, hi):
+        step(i, world, params, actions, outcome)
+        draw_symbols(i, world, params, view, image_out)
+
+
+@jit
+def step_tiles(lo, hi, world, params, actions, outcome, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
+    """`step`, then `camera="tiles"`."""
+    for i in range(lo, hi):
+        step(i, world, params, actions, outcome)
+        draw_tiles(i, world, params, view, codes, tiles, image_out)
+
+
+@jit
+def step_full(lo, hi, world, params, actions, outcome, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
+    """`step`, then `camera="full"`."""
+    for i in range(lo, hi):
+        step(i, world, params, actions, outcome)
+        draw_full(i, world, params, view, codes, tiles, image_out)
+
+
+@jit
+def symbols_rows(lo, hi, world, params, view, image_out):  # type: ignore[no-untyped-def]
+    """`camera="symbolic"` as the worlds are."""
+    for i in range(lo, hi):
+        draw_symbols(i, world, params, view, image_out)
+
+
+@jit
+def tiles_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
+    """`camera="tiles"` as the worlds are."""
+    for i in range(lo, hi):
+        draw_tiles(i, world, params, view, codes, tiles, image_out)
+
+
+@jit
+def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ignore[no-untyped-def]
+    """`camera="full"` as the worlds are."""
+    for i in range(lo, hi):
+        draw_full(i, world, params, view, codes, tiles, image_out)
+
+
+# camera: (draw, step and draw)
+CAMERAS = {
+    "tiles": (tiles_rows, step_tiles),
+    "full": (full_rows, step_full),
+    "symbolic": (symbols_rows, step_symbols),
+}
