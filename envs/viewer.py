@@ -250,7 +250,7 @@ class Viewer:
                 elif event.type == pygame.KEYDOWN:
                     pressed.append(key_name(event.key, event.unicode))
                 elif event.type in (pygame.WINDOWSIZECHANGED, pygame.WINDOWEXPOSED) and self._screen:
-                    self._surface = pygame.display.get_surface()
+                    self._surface = pygame.display.get_surface() or self._surface
                     self._redraw(self._screen)
             if remaining <= 0:
                 break
