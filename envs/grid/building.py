@@ -7,11 +7,15 @@ discarded, so that authors need not check.
 
 from __future__ import annotations
 
+import numpy as np
+
 from visnav.envs.batch import jit
-from visnav.envs.grid.world import COLOR_NAMES, EMPTY, SORTED_COLORS, WALL
+from visnav.envs.grid.world import COLOR_NAMES, EMPTY, LAVA, SORTED_COLORS, WALL
 from visnav.envs.rng import integers
 
 MAX_TRIES = 10_000  # the originals try for ever, or 1,000 times in rooms
+
+OBSTACLES = {"lava": LAVA, "wall": WALL}  # what obstacle_type= may name
 
 
 def color_missions(template: str) -> tuple[str, ...]:
@@ -19,11 +23,13 @@ def color_missions(template: str) -> tuple[str, ...]:
     return tuple(template.format(color=name) for name in COLOR_NAMES)
 
 
-def check_at_least(name: str, value: int, least: int) -> int:
-    """Return `value`, or say that this size is impossible."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} is a whole number of at least {least}, got {value!r}")
-    return value
+def check_position(name: str, position: tuple[int, int] | None, first: int, last: int) -> tuple[int, int]:
+    """Return (x, y), or (-1, -1) for None, or say that x or y is not within first..last."""
+    if position is None:
+        return -1, -1
+    if np.shape(position) != (2,) or any(k not in range(first, last + 1) for k in position):
+        raise ValueError(f"{name} is (x, y) within {first}..{last}, or None for any; got {position!r}")
+    return int(position[0]), int(position[1])
 
 
 @jit
