@@ -22,7 +22,7 @@ from visnav.agents.ppo import PPO
 HEADER = "visnav"  # the one key of the safetensors metadata: its order in the file is then fixed
 
 
-class CheckpointError(Exception):
+class CheckpointError(ValueError):
     """A file is missing, damaged, or not the one that was asked for."""
 
 

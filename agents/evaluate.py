@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from visnav.agents.policy import ActorCritic, action_array
+from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import RolloutBuffer
 
 
@@ -61,7 +61,7 @@ class Player:
         buffer.restart(buffer.carry())
         distribution, _ = self.policy(buffer.observation(0))
         chosen = distribution.mode() if self.greedy else distribution.sample(self.generator)
-        actions = action_array(chosen, self.envs.single_action_space)
+        actions = self.policy.action_array(chosen)
         _, reward, terminated, truncated, info = self.envs.step(actions, out=buffer.row(1))
         buffer.terminated[0], buffer.truncated[0] = torch.from_numpy(terminated), torch.from_numpy(truncated)
         buffer.follow(0)

@@ -128,7 +128,7 @@ class ActorCritic(nn.Module):
         super().__init__()
         self.bfloat16 = uses_bfloat16(precision)
         self.frames = frames
-        self.discrete = isinstance(action_space, gym.spaces.Discrete)
+        self.action_space = action_space
         # torch's layers draw their first weights from the global generator: give it back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -156,9 +156,8 @@ class ActorCritic(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 gain = {self.actor: 0.01, self.critic: 1.0}.get(module, 2**0.5)
-                contiguous = torch.empty(module.weight.shape)  # orthogonal_ refuses channels-last weights
-                module.weight.data.copy_(nn.init.orthogonal_(contiguous, gain))
-                module.bias.data.zero_()
+                nn.init.orthogonal_(module.weight, gain)
+                nn.init.zeros_(module.bias)
 
     def forward(self, observation: dict[str, Tensor]) -> tuple[Categorical | DiagonalGaussian, Tensor]:
         """The distribution over actions and the values (B,) float32 of a batch of observations."""
@@ -166,11 +165,14 @@ class ActorCritic(nn.Module):
             vectors = [module(observation[name]) for name, module in self.sensors.items()]
         hidden = self.trunk(torch.cat([vector.float() for vector in vectors], 1))
         outputs = self.actor(hidden)
-        distribution = Categorical(outputs) if self.discrete else DiagonalGaussian(outputs, self.log_std)
+        distribution = (
+            Categorical(outputs)
+            if isinstance(self.action_space, gym.spaces.Discrete)
+            else DiagonalGaussian(outputs, self.log_std)
+        )
         return distribution, self.critic(hidden).squeeze(1)
 
-
-def action_array(actions: Tensor, space: gym.Space) -> np.ndarray:
-    """Sampled actions (N, …) as the array that the world's `step` takes: a Gaussian's are clipped to the Box."""
-    array = actions.numpy()
-    return array.clip(space.low, space.high) if isinstance(space, gym.spaces.Box) else array + space.start
+    def action_array(self, actions: Tensor) -> np.ndarray:
+        """Sampled actions (N, …) as the array that the worlds' `step` takes: a Gaussian's are clipped to the Box."""
+        array, space = actions.numpy(), self.action_space
+        return array.clip(space.low, space.high) if isinstance(space, gym.spaces.Box) else array + space.start

@@ -44,6 +44,8 @@ class PPOConfig:
     """Weight of the value loss ½ (V - target)²."""
     max_grad_norm: float = 0.5
     """The gradient is scaled down to this length."""
+    normalise_advantages: bool = True
+    """Give the advantages of a minibatch mean 0 and deviation 1."""
     scale_rewards: bool = False
     """Divide rewards by the running deviation of the discounted return."""
     encoder: str = "patch"
@@ -98,7 +100,9 @@ def ppo_loss(policy: ActorCritic, batch: Minibatch, config: PPOConfig) -> tuple[
     distribution, values = policy(batch.observation)
     log_ratio = distribution.log_prob(batch.actions) - batch.log_probs
     ratio = log_ratio.exp()
-    advantages = normalised(batch.advantages, batch.weights)
+    advantages = batch.advantages
+    if config.normalise_advantages:
+        advantages = normalised(advantages, batch.weights)
     surrogate = torch.minimum(ratio * advantages, ratio.clamp(1 - config.clip, 1 + config.clip) * advantages)
     count = batch.weights.sum()
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visnav.agents.policy import ActorCritic, action_array, as_dict
+from visnav.agents.policy import ActorCritic, as_dict
 
 
 def is_image(space: gym.Space) -> bool:
@@ -191,7 +191,7 @@ def rollout(
         distribution, buffer.values[t] = policy(buffer.observation(t))
         actions = distribution.sample(generator)
         buffer.actions[t], buffer.log_probs[t] = actions, distribution.log_prob(actions)
-        chosen = action_array(actions, envs.single_action_space)
+        chosen = policy.action_array(actions)
         _, reward, terminated, truncated, info = envs.step(chosen, out=buffer.row(t + 1))
         buffer.rewards[t] = torch.from_numpy(reward)
         buffer.terminated[t], buffer.truncated[t] = torch.from_numpy(terminated), torch.from_numpy(truncated)

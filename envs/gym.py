@@ -17,7 +17,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import check_name, check_whole, observation_space, unknown_name
+from visnav.envs.cameras import observation_space
+from visnav.envs.checks import check_name, check_whole, unknown_name
 from visnav.envs.grid import Task
 from visnav.envs.grid.simulation import IMAGE, GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
@@ -391,9 +392,9 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= len(self.simulation.action_names):
             raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
         if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
-            ended = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
+            slots = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
             raise ResetNeeded(
-                f"autoreset is disabled and the episodes of slots {ended} have ended: "
+                f"autoreset is disabled and the episodes of slots {slots} have ended: "
                 'call reset(options={"reset_mask": terminated | truncated}) first'
             )
         sensors = self._sensors(out)

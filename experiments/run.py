@@ -69,8 +69,16 @@ class TrainConfig:
 
 
 def make_worlds(config: TrainConfig, num_envs: int, split: str | None) -> gym.vector.VectorEnv:
-    """A batch of the worlds of a training, on levels of `split`."""
-    return gym.make_vec(config.id, num_envs=num_envs, split=split, **config.env_keywords())
+    """A batch of the worlds of a training, on levels of `split`.
+
+    Raises:
+        gymnasium.error.Error: there are no such worlds.
+        ValueError: a keyword that they do not have, or a value that is impossible.
+    """
+    try:
+        return gym.make_vec(config.id, num_envs=num_envs, split=split, **config.env_keywords())
+    except TypeError as error:  # how Python, and so visnav.envs, refuses a keyword
+        raise ValueError(str(error)) from error
 
 
 def make_policy(config: TrainConfig, envs: gym.vector.VectorEnv) -> ActorCritic:

@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-import gymnasium as gym
 import rich.console
 import rich.progress
 import tyro
 
-from visnav.agents.checkpoint import CheckpointError, load_training, save_policy, save_training
+from visnav.agents.checkpoint import load_training, save_policy, save_training
 from visnav.agents.ppo import PPO
 from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_worlds
 
@@ -154,18 +153,14 @@ class Resume:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command `visnav train`; returns 0, 2 after a mistake of the user's, or 130 after Ctrl-C."""
+    """The command `visnav train`; returns 0, or 130 after Ctrl-C. Errors: see `train`."""
     argv = sys.argv[1:] if argv is None else argv
     resuming = any(word.split("=")[0] == "--resume" for word in argv)
-    try:
-        if resuming:
-            resume = Run(tyro.cli(Resume, prog="visnav train", args=argv).resume)
-            outcome = train(resume.read_config(), resume)
-        else:
-            outcome = train(tyro.cli(TrainConfig, prog="visnav train", args=argv))
-    except (gym.error.Error, ValueError, OSError, CheckpointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if resuming:
+        resume = Run(tyro.cli(Resume, prog="visnav train", args=argv).resume)
+        outcome = train(resume.read_config(), resume)
+    else:
+        outcome = train(tyro.cli(TrainConfig, prog="visnav train", args=argv))
     folder = outcome.run.folder
     if outcome.interrupted:
         print(f"Stopped after {outcome.steps:,} steps. Go on with:\n  visnav train --resume {folder}")

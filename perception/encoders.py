@@ -20,9 +20,35 @@ class PixelConv2d(nn.Conv2d):
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        weight = self.weight / 255.0 if images.dtype == torch.uint8 else self.weight
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
-        return self._conv_forward(images.permute(0, 3, 1, 2).to(dtype), weight, self.bias)
+        return self._conv_forward(self.cast(images.permute(0, 3, 1, 2)), self.scaled_weight(images), self.bias)
+
+    def scaled_weight(self, images: Tensor) -> Tensor:
+        """The weight for pixels as they are stored in `images`."""
+        return self.weight / 255.0 if images.dtype == torch.uint8 else self.weight
+
+    def cast(self, images: Tensor) -> Tensor:
+        """The images in the type that the convolution computes in."""
+        return images.to(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else self.weight.dtype)
+
+
+class PatchConv2d(PixelConv2d):
+    """A PixelConv2d whose stride is its kernel size: one matrix product over the patches of an image.
+
+    The product's weight gradient takes half the time of the convolution's on the CPU. Rows and columns of pixels
+    beyond the last whole patch are left out, as a convolution does.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, patch: int) -> None:
+        super().__init__(in_channels, out_channels, patch, stride=patch)
+        self.patch = patch
+
+    def forward(self, images: Tensor) -> Tensor:
+        p, (batch, height, width, channels) = self.patch, images.shape
+        h, w = height // p, width // p
+        patches = images[:, : h * p, : w * p].reshape(batch, h, p, w, p * channels).transpose(2, 3)
+        rows = self.cast(patches.reshape(batch * h * w, p * p * channels))
+        weight = self.scaled_weight(images).permute(0, 2, 3, 1).reshape(self.out_channels, -1)
+        return F.linear(rows, weight, self.bias).view(batch, h, w, -1).permute(0, 3, 1, 2)
 
 
 class Encoder(nn.Module):
@@ -40,7 +66,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.output_size = output_size
-        self.maps = maps.to(memory_format=torch.channels_last)
+        self.maps = maps
         try:
             with torch.no_grad():
                 shape = self.maps(torch.zeros(1, *self.image_shape, dtype=torch.uint8)).shape
@@ -132,7 +158,7 @@ class PatchStem(Encoder):
     """For images made of square tiles: one convolution that reads a tile at a time, then two 3×3 ones.
 
     Args:
-        image_shape: (height, width, channels); height and width should be multiples of `patch`.
+        image_shape: (height, width, channels), best in whole tiles.
         output_size: length of the vector.
         patch: side of a tile in pixels.
         channels: width of the three convolutions.
@@ -145,9 +171,11 @@ class PatchStem(Encoder):
         patch: int = 8,
         channels: Sequence[int] = (32, 64, 64),
     ) -> None:
+        if min(image_shape[:2]) < patch:
+            raise ValueError(f"PatchStem reads patches of {patch}×{patch} pixels; the image has {tuple(image_shape)}")
         padding = int(min(image_shape[:2]) < 5 * patch)  # views of 3×3 tiles are too small for valid convolutions
         maps = nn.Sequential(
-            PixelConv2d(image_shape[-1], channels[0], patch, stride=patch),
+            PatchConv2d(image_shape[-1], channels[0], patch),
             nn.ReLU(),
             nn.Conv2d(channels[0], channels[1], 3, padding=padding),
             nn.ReLU(),

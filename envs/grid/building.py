@@ -1,8 +1,8 @@
 """What level functions build with: walls, objects, doors, the agent; MiniGrid's helpers, draw for draw.
 
 Each takes the level (`visnav.envs.grid.world.Level`), and the generator where it draws. Positions are
-(column x, row y). Rejection sampling is bounded; where it finds nothing, `level.failed` is set and the level is
-discarded, so that authors need not check.
+(column x, row y). Where something would stand outside the grid, or rejection sampling finds no place within its bound,
+`level.failed` is set and the level is discarded, so that authors need not check.
 """
 
 from __future__ import annotations
@@ -45,17 +45,32 @@ def random_color(rng):  # type: ignore[no-untyped-def]
 
 
 @jit
+def inside(level, x, y):  # type: ignore[no-untyped-def]
+    """Whether (x, y) is a cell of the grid."""
+    return 0 <= x < level.cells.shape[1] and 0 <= y < level.cells.shape[0]
+
+
+@jit
+def put(level, x, y, cell):  # type: ignore[no-untyped-def]
+    """Write a cell: wall, lava, EMPTY; `put_object` for the others. Outside the grid the level fails."""
+    if inside(level, x, y):
+        level.cells[y, x] = cell
+    else:
+        level.failed[0] = True
+
+
+@jit
 def horizontal_wall(level, x, y, length, cell):  # type: ignore[no-untyped-def]
     """`length` cells from (x, y) to the right."""
     for k in range(length):
-        level.cells[y, x + k] = cell
+        put(level, x + k, y, cell)
 
 
 @jit
 def vertical_wall(level, x, y, length, cell):  # type: ignore[no-untyped-def]
     """`length` cells from (x, y) downwards."""
     for k in range(length):
-        level.cells[y + k, x] = cell
+        put(level, x, y + k, cell)
 
 
 @jit
@@ -68,23 +83,17 @@ def wall_rect(level, x, y, width, height):  # type: ignore[no-untyped-def]
 
 
 @jit
-def put(level, x, y, cell):  # type: ignore[no-untyped-def]
-    """Write a cell that is no object: wall, lava, or EMPTY."""
-    level.cells[y, x] = cell
-
-
-@jit
 def put_object(level, x, y, cell):  # type: ignore[no-untyped-def]
     """Write a door, key, ball, box or goal. Returns its object number."""
     level.num_objects[0] += 1
-    level.cells[y, x] = cell | level.num_objects[0] << 8
+    put(level, x, y, cell | level.num_objects[0] << 8)
     return level.num_objects[0]
 
 
 @jit
 def is_free(level, x, y):  # type: ignore[no-untyped-def]
-    """Whether nothing stands at (x, y), the agent included."""
-    return level.cells[y, x] == EMPTY and not (level.agent[0] == x and level.agent[1] == y)
+    """Whether (x, y) is in the grid and nothing stands there, the agent included."""
+    return inside(level, x, y) and level.cells[y, x] == EMPTY and not (level.agent[0] == x and level.agent[1] == y)
 
 
 @jit

@@ -190,7 +190,7 @@ def _in_split(layout, split):  # type: ignore[no-untyped-def]
 @jit
 def _draw_level(i, slots, source):  # type: ignore[no-untyped-def]
     """The next level number of slot i's stream."""
-    k = random_stream.integers(slots.stream[i], 0, source.count)
+    k = random_stream.integers(slots.stream[i], 0, source.amount)
     return source.table[k] if source.table.shape[0] else source.start + source.step * k
 
 
@@ -218,6 +218,7 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
         slots.scratch[i],
     )
     level_function(world.rng[i], level, *args)
+    slots.failed[i] |= cell_at(i, world, world.agent[i, 0], world.agent[i, 1]) & LOOK == WALL  # or outside, or unplaced
     slots.level[i] = number
     slots.layout[i] = layout_hash(i, world)
 

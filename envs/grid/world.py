@@ -125,10 +125,10 @@ class Params(NamedTuple):
 class LevelSource(NamedTuple):
     """Which level numbers a slot's stream draws from: table[k], or start + step * k where there is no table."""
 
-    table: NDArray[np.int64]  # (count,) or (0,)
+    table: NDArray[np.int64]  # (amount,) or (0,)
     start: int
     step: int
-    count: int
+    amount: int  # of level numbers
     split: int  # SPLITS
 
 

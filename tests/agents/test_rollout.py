@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from visnav.agents.distributions import Categorical
 from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import EpisodeStatistics, ReturnScale, RolloutBuffer, gae, rollout
 
@@ -90,13 +91,10 @@ class Recorder:
     def __call__(self, observation: dict[str, torch.Tensor]) -> tuple:
         self.seen.append(observation["rgb"].clone())
         count = len(observation["rgb"])
-        return torch_categorical(count), torch.zeros(count)
+        return Categorical(torch.zeros(count, 2)), torch.zeros(count)
 
-
-def torch_categorical(count: int) -> object:
-    from visnav.agents.distributions import Categorical
-
-    return Categorical(torch.zeros(count, 2))
+    def action_array(self, actions: torch.Tensor) -> np.ndarray:
+        return actions.numpy()
 
 
 def test_rollout_writes_what_the_worlds_showed(cue: Callable) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visnav.envs.batch import jit
-from visnav.envs.cameras import check_name, check_whole
+from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid.building import OBSTACLES, horizontal_wall, put, put_object, vertical_wall, wall_rect
 from visnav.envs.grid.world import EMPTY, GOAL, Task
 from visnav.envs.rng import integers, shuffle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visnav.envs.cameras import check_whole
+from visnav.envs.checks import check_whole
 from visnav.envs.grid.building import (
     colored,
     place,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visnav.envs.cameras import check_whole
+from visnav.envs.checks import check_whole
 from visnav.envs.grid.building import check_position, place_agent, put_object, wall_rect
 from visnav.envs.grid.world import GOAL, Task
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visnav.envs.cameras import check_name, check_whole
+from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid.building import color_missions, colored, random_color
 from visnav.envs.grid.rooms import (
     add_door,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visnav.envs.cameras import check_name, check_whole
+from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid.building import OBSTACLES, put, put_object, vertical_wall, wall_rect
 from visnav.envs.grid.levels.crossing import MISSIONS
 from visnav.envs.grid.world import EMPTY, GOAL, Task

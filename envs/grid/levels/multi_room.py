@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visnav.envs.batch import jit
-from visnav.envs.cameras import check_whole
+from visnav.envs.checks import check_whole
 from visnav.envs.grid.building import colored, place, place_agent, put_object, wall_rect
 from visnav.envs.grid.world import DOOR_CLOSED, DOWN, GOAL, LEFT, RIGHT, SORTED_COLORS, Task
 from visnav.envs.rng import integers
