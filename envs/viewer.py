@@ -71,7 +71,6 @@ def display_available() -> bool:
 
 def picture(screen: Screen, size: tuple[int, int]) -> np.ndarray:
     """The screen as uint8 (height, width, 3), drawn without a window; `size` is (width, height) in pixels."""
-    pygame.font.init()
     surface = pygame.Surface(size)
     draw(screen, surface)
     return np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1))
@@ -184,6 +183,7 @@ def scaled(image: np.ndarray, room: tuple[int, int]) -> pygame.Surface:
 @functools.lru_cache(maxsize=512)
 def written(text: str, height: int, colour: tuple[int, int, int]) -> pygame.Surface:
     """One line of text as a surface, in pygame's own font, which every machine has."""
+    pygame.font.init()
     # Drawn at twice the size: SDL places letters on whole pixels, which looks ragged at these heights.
     large = pygame.font.Font(None, 2 * height).render(text, True, colour)
     return pygame.transform.smoothscale_by(large, 0.5)
@@ -217,7 +217,6 @@ class Viewer:
             )
         try:
             pygame.display.init()  # not pygame.init(): that would open the sound card too
-            pygame.font.init()
             self._surface = pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             raise NoDisplayError(f"no window can be opened here: {error}") from error

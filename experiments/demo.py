@@ -22,7 +22,6 @@ from visnav.experiments.evaluate import EvaluateConfig, evaluate_run
 from visnav.experiments.record import record, strip, write_picture, write_video
 from visnav.experiments.run import Run, TrainConfig
 from visnav.experiments.train import train
-from visnav.experiments.trained import open_run
 
 ENV_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 TRAINING = TrainConfig(ENV_ID, total_steps=1_000_000, target_success=0.98)
@@ -46,7 +45,7 @@ def evaluation(run: Run, episodes: int, seed: int) -> str:
 
 def show_rollout(run: Run, seed: int) -> None:
     """Show the policy on unseen layouts: in a window until it is closed, or in files where nobody would see one."""
-    episode, choose = open_run(run.folder, "test", seed=seed)
+    episode, choose = watch.open_run(run.folder, "test", greedy=False, seed=seed)
     show = watch.Show(episode, choose, seed=seed)
     with contextlib.closing(episode.env):
         if display_available():

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def record(show: Show, episodes: int) -> list[list[Screen]]:
         while not show.episode.over:
             show.advance()
             screens.append(show.screen())
-        recorded.append(screens)
+        recorded.append([replace(screen, help={}) for screen in screens])  # keys are for windows
     return recorded
 
 

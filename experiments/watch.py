@@ -108,17 +108,36 @@ def random_actions(seed: int | None) -> Chooser:
 def open_target(target: str, split: str | None, greedy: bool, seed: int | None) -> tuple[Episode, Chooser]:
     """The folder of a run as its worlds and its policy, an ID as its world and random actions.
 
-    Raises ValueError when there is no such folder or ID.
+    Raises ValueError when there is no such folder or ID, or the folder holds no policy.
     """
     if Path(target).is_dir():
-        from visnav.experiments.trained import open_run  # needs torch, which random actions do not
-
         return open_run(Path(target), split, greedy, seed or 0)
     try:
         check_id(target)
     except gym.error.NameNotFound as error:
         raise ValueError(f"{target} is no folder of a run, and {error}") from error
     return Episode(target, split=split), random_actions(seed)
+
+
+def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[Episode, Chooser]:
+    """The worlds that a run was trained on, on levels of `split`, and its policy.
+
+    Raises CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
+    """
+    from visnav.agents.actor import Actor  # these need torch, which random actions do not
+    from visnav.experiments.run import Run, make_worlds
+
+    config = Run(folder).read_config()
+    with contextlib.closing(make_worlds(config, 1, split)) as envs:
+        actor = Actor(Run(folder).load_policy(config, envs), greedy, seed)
+
+    def choose(episode: Episode) -> tuple[int, np.ndarray]:
+        if episode.steps == 0:
+            actor.start()
+        action, probabilities = actor.act(episode.observation)
+        return int(action), probabilities
+
+    return Episode(config.id, split=split, **config.env_keywords()), choose
 
 
 def run(show: Show, viewer: Viewer) -> None:
