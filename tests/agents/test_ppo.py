@@ -137,9 +137,7 @@ def full_batch(trainer: PPO, advantages: torch.Tensor) -> Minibatch:
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 0.02)])
 @pytest.mark.parametrize("frames", [1, 3])
-def test_the_ratio_is_one_before_the_first_step(
-    cue: Callable, precision: str, tolerance: float, frames: int
-) -> None:
+def test_the_ratio_is_one_before_the_first_step(cue: Callable, precision: str, tolerance: float, frames: int) -> None:
     """The policy that collected the rollout gives its actions the same probabilities again."""
     trainer = PPO(cue(8), PPOConfig(num_envs=8, num_steps=16, frames=frames, precision=precision))
     for _ in range(2):
