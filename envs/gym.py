@@ -17,7 +17,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import check_name, check_whole, observation_space, unknown_name
+from visnav.envs.cameras import observation_space
+from visnav.envs.checks import check_name, check_whole, unknown_name
 from visnav.envs.grid import Task
 from visnav.envs.grid.simulation import IMAGE, GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
@@ -252,11 +253,9 @@ class Env(_Face, gym.Env[Any, Any]):
             raise ValueError(unknown_name("reset option", "reset_mask", ("level",)))
         super().reset(seed=seed)
         self._choose_episodes(None if seed is None else [seed], options)
-        sensors = self.simulation.allocate()
-        self.simulation.observe(sensors)
         if self.render_mode == "human":
             self._show()
-        return self._observation(sensors), self._info(False)
+        return self.render_observation(), self._info(False)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Play one action.
@@ -298,6 +297,13 @@ class Env(_Face, gym.Env[Any, Any]):
             "mission": self.simulation.missions()[0],
             "success": success,
         }
+
+    def render_observation(self) -> Any:
+        """The current observation again, as after `set_state`."""
+        self._need_reset()
+        sensors = self.simulation.allocate()
+        self.simulation.observe(sensors)
+        return self._observation(sensors)
 
     def render(self) -> NDArray[np.uint8] | None:
         """The whole grid from above, 32 pixels a cell; in a window with render_mode="human"."""
@@ -391,9 +397,9 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= len(self.simulation.action_names):
             raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
         if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
-            ended = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
+            slots = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
             raise ResetNeeded(
-                f"autoreset is disabled and the episodes of slots {ended} have ended: "
+                f"autoreset is disabled and the episodes of slots {slots} have ended: "
                 'call reset(options={"reset_mask": terminated | truncated}) first'
             )
         sensors = self._sensors(out)

@@ -163,7 +163,9 @@ def next_uint32(rng):  # type: ignore[no-untyped-def]
 
 @jit
 def integers(rng, low, high):  # type: ignore[no-untyped-def]
-    """`Generator.integers(low, high)`: uniform in [low, high), int64. `high > low` is the caller's duty."""
+    """`Generator.integers(low, high)`: uniform in [low, high), int64; low where NumPy would find no value and raise."""
+    if high <= low:
+        return np.int64(low)
     span = np.uint64(high - low - 1)  # the largest offset
     if span == _ZERO:
         return np.int64(low)

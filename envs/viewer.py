@@ -1,21 +1,22 @@
 """A pygame window for arrays and lines of text: what an agent sees, and how it is doing.
 
 The window knows nothing of environments: it is handed a `Screen` and returns the names of the keys that were
-pressed. `picture` draws the same screen without a window, for videos and strips.
+pressed. `picture` draws the same screen without a window, for videos and strips. This module imports pygame,
+so the rest of `visnav.envs` imports it only when a window is wanted.
 """
 
 import functools
+import math
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import pygame  # imported by the functions below: `import visnav.envs` must stay light
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # or pygame greets on standard output
+import pygame
 
 BACKGROUND = (17, 19, 24)
 PANEL = (28, 31, 38)
@@ -56,7 +57,7 @@ class Screen:
     chosen: str = ""  # the label of the bar that is drawn bright
     banner: str = ""  # how the episode ended; drawn over the panes
     good: bool = True  # the colour of the banner
-    help: Sequence[str] = ()  # the keys, at the foot
+    help: Mapping[str, str] = field(default_factory=dict)  # key -> what it does, at the foot
 
 
 def display_available() -> bool:
@@ -70,29 +71,26 @@ def display_available() -> bool:
 
 def picture(screen: Screen, size: tuple[int, int]) -> np.ndarray:
     """The screen as uint8 (height, width, 3), drawn without a window; `size` is (width, height) in pixels."""
-    import pygame
-
-    pygame.font.init()
     surface = pygame.Surface(size)
     draw(screen, surface)
     return np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1))
 
 
-def draw(screen: Screen, surface: "pygame.Surface") -> None:
+def draw(screen: Screen, surface: pygame.Surface) -> None:
     """Draw a screen onto a pygame surface: the panes on the left, the text in a column on the right."""
     width, height = surface.get_size()
     surface.fill(BACKGROUND)
-    has_sidebar = bool(screen.mission or screen.fields or screen.bars or screen.help)
+    has_sidebar = bool(screen.mission or screen.fields or screen.bars)
     sidebar = min(max(int(width * 0.28), SIDEBAR_WIDTH[0]), SIDEBAR_WIDTH[1]) if has_sidebar else 0
     if has_sidebar:
         draw_sidebar(screen, surface, (width - sidebar, 0, sidebar, height))
-    draw_panes(screen, surface, (MARGIN, MARGIN, width - sidebar - 2 * MARGIN, height - 2 * MARGIN))
+    left = width - sidebar - 2 * MARGIN
+    foot = draw_help(screen.help, surface, (MARGIN, height - MARGIN, left))
+    draw_panes(screen, surface, (MARGIN, MARGIN, left, foot - MARGIN))
 
 
-def draw_panes(screen: Screen, surface: "pygame.Surface", area: tuple[int, int, int, int]) -> None:
+def draw_panes(screen: Screen, surface: pygame.Surface, area: tuple[int, int, int, int]) -> None:
     """Draw the images of a screen side by side in `area` (left, top, width, height), the banner over them."""
-    import pygame
-
     left, top, width, height = area
     column = (width - MARGIN * (len(screen.panes) - 1)) // len(screen.panes)
     for number, pane in enumerate(screen.panes):
@@ -111,11 +109,9 @@ def draw_panes(screen: Screen, surface: "pygame.Surface", area: tuple[int, int, 
         surface.blit(text, text.get_rect(center=box.center))
 
 
-def draw_sidebar(screen: Screen, surface: "pygame.Surface", area: tuple[int, int, int, int]) -> None:
+def draw_sidebar(screen: Screen, surface: pygame.Surface, area: tuple[int, int, int, int]) -> None:
     """Draw the text and the bars of a screen in `area` (left, top, width, height)."""
-    import pygame
-
-    left, top, width, height = area
+    left, top, width, _ = area
     pygame.draw.rect(surface, PANEL, area)
     x, y, inner = left + MARGIN, top + MARGIN, width - 2 * MARGIN
     for line in wrapped(screen.mission, 24, inner):
@@ -137,35 +133,57 @@ def draw_sidebar(screen: Screen, surface: "pygame.Surface", area: tuple[int, int
         track.width = round(track.width * min(max(fraction, 0.0), 1.0))
         pygame.draw.rect(surface, ACCENT if bright else MUTED, track, border_radius=4)
         y += BAR_HEIGHT + 6
-    y = top + height - MARGIN - 21 * len(screen.help)
-    for line in screen.help:
-        surface.blit(written(line, 16, MUTED), (x, y))
-        y += 21
 
 
-def scaled(image: np.ndarray, room: tuple[int, int]) -> "pygame.Surface":
-    """The image as a surface, as large as fits `room` (width, height): a whole multiple of its own size, with
-    sharp pixels; an image larger than the room is shrunk smoothly.
+def draw_help(keys: Mapping[str, str], surface: pygame.Surface, foot: tuple[int, int, int]) -> int:
+    """Draw keys and what they do in as many lines as they need, upwards from `foot` (left, bottom, width).
 
+    Returns the bottom of what is above them.
+    """
+    left, bottom, width = foot
+    lines: list[list[tuple[pygame.Surface, pygame.Surface]]] = []
+    room = 0
+    for key, purpose in keys.items():
+        entry = written(key, 16, TEXT), written(purpose, 16, MUTED)
+        taken = entry[0].get_width() + entry[1].get_width() + 30
+        if taken > room:
+            lines.append([])
+            room = width
+        lines[-1].append(entry)
+        room -= taken
+    top = bottom - 22 * len(lines)
+    for number, line in enumerate(lines):
+        x, y = left, top + 22 * number
+        for key_text, purpose_text in line:
+            surface.blit(key_text, (x, y))
+            surface.blit(purpose_text, (x + key_text.get_width() + 6, y))
+            x += key_text.get_width() + purpose_text.get_width() + 30
+    return top - MARGIN if lines else bottom
+
+
+def scaled(image: np.ndarray, room: tuple[int, int]) -> pygame.Surface:
+    """The image as a surface, as large as fits `room` (width, height), with sharp pixels.
+
+    A whole multiple of its size, so that all pixels are of one size, unless that would leave much room empty.
     Raises ValueError for anything but uint8 (H, W, 3).
     """
-    import pygame
-
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"a pane needs uint8 (H, W, 3), not {image.dtype} {image.shape}")
     height, width = image.shape[:2]
     surface = pygame.image.frombytes(image.tobytes(), (width, height), "RGB")
-    factor = min(room[0] / width, room[1] / height)
-    if factor >= 1:
-        return pygame.transform.scale_by(surface, int(factor))
-    return pygame.transform.smoothscale(surface, (max(1, int(width * factor)), max(1, int(height * factor))))
+    factor = min(max(room[0], 1) / width, max(room[1], 1) / height)  # a window can be smaller than its margins
+    whole = int(factor)
+    if whole >= 0.75 * factor:
+        return pygame.transform.scale_by(surface, whole)
+    # Enlarging first keeps edges sharp: only the pixels that fall between two of the image's are mixed.
+    enlarged = pygame.transform.scale_by(surface, math.ceil(factor))
+    return pygame.transform.smoothscale(enlarged, (max(1, int(width * factor)), max(1, int(height * factor))))
 
 
 @functools.lru_cache(maxsize=512)
-def written(text: str, height: int, colour: tuple[int, int, int]) -> "pygame.Surface":
+def written(text: str, height: int, colour: tuple[int, int, int]) -> pygame.Surface:
     """One line of text as a surface, in pygame's own font, which every machine has."""
-    import pygame
-
+    pygame.font.init()
     # Drawn at twice the size: SDL places letters on whole pixels, which looks ragged at these heights.
     large = pygame.font.Font(None, 2 * height).render(text, True, colour)
     return pygame.transform.smoothscale_by(large, 0.5)
@@ -192,17 +210,13 @@ class Viewer:
     """
 
     def __init__(self, title: str, size: tuple[int, int] = (1080, 560)) -> None:
-        import pygame
-
         if not display_available() and "SDL_VIDEODRIVER" not in os.environ:
             raise NoDisplayError(
                 "there is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set); "
                 "run this on a desktop, connect with `ssh -X`, or use render_mode='rgb_array'"
             )
-        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         try:
             pygame.display.init()  # not pygame.init(): that would open the sound card too
-            pygame.font.init()
             self._surface = pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             raise NoDisplayError(f"no window can be opened here: {error}") from error
@@ -211,16 +225,15 @@ class Viewer:
 
     def show(self, screen: Screen) -> None:
         """Draw `screen`; it stays, and follows the window's size, until the next one."""
-        import pygame
-
         self._screen = screen
+        self._redraw(screen)
+
+    def _redraw(self, screen: Screen) -> None:
         draw(screen, self._surface)
         pygame.display.flip()
 
     def keys(self, seconds: float = 0.0) -> list[str]:
         """The keys pressed since the last call, in order; waits up to `seconds` for the first one."""
-        import pygame
-
         deadline = time.monotonic() + seconds
         pressed: list[str] = []
         while not pressed:
@@ -236,27 +249,21 @@ class Viewer:
                 elif event.type == pygame.KEYDOWN:
                     pressed.append(key_name(event.key, event.unicode))
                 elif event.type in (pygame.WINDOWSIZECHANGED, pygame.WINDOWEXPOSED) and self._screen:
-                    self._surface = pygame.display.get_surface()
-                    self.show(self._screen)
+                    self._surface = pygame.display.get_surface() or self._surface
+                    self._redraw(self._screen)
             if remaining <= 0:
                 break
         return pressed
 
     def frame(self) -> np.ndarray:
         """What the window shows now, uint8 (height, width, 3)."""
-        import pygame
-
         return np.ascontiguousarray(pygame.surfarray.array3d(self._surface).swapaxes(0, 1))
 
     def close(self) -> None:
         """Close the window; harmless when it is closed already."""
-        import pygame
-
         pygame.display.quit()
 
 
 def key_name(key: int, character: str) -> str:
     """A key press in a word: the printable character typed, lower case, or what pygame calls the key."""
-    import pygame
-
     return character.lower() if character.strip() and character.isprintable() else pygame.key.name(key)

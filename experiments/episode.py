@@ -1,12 +1,11 @@
 """One environment being played, with what a screen shows of it; shared by play, watch and the demo."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 
-from visnav.envs.grid.world import ACTION_NAMES
 from visnav.envs.viewer import Pane, Screen
 from visnav.experiments.list import check_id
 
@@ -22,7 +21,8 @@ class Episode:
     def __init__(self, env_id: str, **options: Any) -> None:
         self.env = gym.make(check_id(env_id), render_mode="rgb_array", **options)
         self.env_id = env_id
-        self.action_names: Sequence[str] = ACTION_NAMES
+        world: Any = self.env.unwrapped
+        self.action_names: Sequence[str] = world.simulation.action_names
         self.ended = self.succeeded = 0  # finished episodes, and those among them that reached the aim
 
     def reset(self, seed: int | None = None, level: int | None = None) -> None:
@@ -59,8 +59,7 @@ class Episode:
 
     def panes(self) -> list[Pane]:
         """The world from above and, when the camera makes pixels, the observation that the agent receives."""
-        frame = self.env.render()
-        assert isinstance(frame, np.ndarray)
+        frame = cast(np.ndarray, self.env.render())
         images = [frame, *pixels(self.observation)]
         return [Pane(image, caption) for image, caption in zip(images, CAPTIONS, strict=False)]
 
@@ -68,7 +67,7 @@ class Episode:
         self,
         bars: Mapping[str, float] | None = None,
         chosen: str = "",
-        help: Sequence[str] = (),
+        help: Mapping[str, str] | None = None,
         **fields: str,
     ) -> Screen:
         """What to show now; `fields` are further lines, the rest as in `Screen`."""
@@ -94,7 +93,7 @@ class Episode:
             chosen=chosen,
             banner=banner,
             good=self.success,
-            help=help,
+            help=help or {},
         )
 
 

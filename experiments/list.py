@@ -4,35 +4,27 @@ import argparse
 import difflib
 import importlib.util
 import sys
+from collections.abc import Sequence
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec
 
-import visnav.envs  # noqa: F401  registers the IDs
-from visnav.envs.grid.levels import TASKS
-
-NAMESPACE = "visnav"
-
-
-def specs() -> list[EnvSpec]:
-    """Every environment that Gymnasium knows under `visnav/`, those that a user registered included."""
-    return [spec for spec in gym.registry.values() if spec.namespace == NAMESPACE]
+from visnav.envs import TASKS
 
 
 def nearest_ids(name: str, count: int = 3) -> list[str]:
-    """The IDs most like `name`, whether or not it carries the namespace; the most similar first."""
-    plain = {spec.id.partition("/")[2].lower(): spec.id for spec in specs()}
-    wanted = name.removeprefix(f"{NAMESPACE}/").lower()
-    return [plain[match] for match in difflib.get_close_matches(wanted, plain, n=count, cutoff=0.5)]
+    """The IDs most like `name`, whether or not it carries its namespace; the most similar first."""
+    plain = {env_id.rpartition("/")[2].lower(): env_id for env_id in TASKS}
+    wanted = name.rpartition("/")[2].lower()
+    return [plain[match] for match in difflib.get_close_matches(wanted, plain, n=count, cutoff=0.35)]
 
 
 def check_id(env_id: str) -> str:
     """`env_id` itself. Raises gymnasium.error.NameNotFound, which names the nearest IDs."""
-    if env_id in gym.registry:
+    if env_id in TASKS:
         return env_id
     near = nearest_ids(env_id)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise gym.error.NameNotFound(f"there is no environment {env_id!r}{hint} (`visnav list` prints all of them)")
+    raise gym.error.NameNotFound(f"there is no environment {env_id!r}{hint} (`visnav list` prints all)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,12 +32,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="visnav list", description="The IDs of the environments.")
     parser.add_argument("filter", nargs="?", default="", help="print only IDs that contain this, in any case")
     options = parser.parse_args(argv)
-    found = [spec for spec in specs() if options.filter.lower() in spec.id.lower()]
+    found = [env_id for env_id in TASKS if options.filter.lower() in env_id.lower()]
     if not found:
         near = nearest_ids(options.filter)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise ValueError(f"no ID contains {options.filter!r}{hint}")
-    rows = [(spec.id, *described(spec.id)) for spec in found]
+    rows = [(env_id, *described(env_id)) for env_id in found]
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
         print_table(rows)
     else:
@@ -56,22 +48,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def described(env_id: str) -> tuple[str, str, str]:
-    """Size in cells, step limit and mission of a grid task of the package; empty for any other."""
-    make_task = TASKS.get(env_id.removeprefix(f"{NAMESPACE}/"))
-    if make_task is None:
-        return "", "", ""
-    task = make_task()
+    """Size in cells, step limit and mission of a task."""
+    task = TASKS[env_id]()
     more = len(task.missions) - 1
     mission = task.missions[0] + (f" (and {more} more)" if more else "")
     return f"{task.width}x{task.height}", str(task.max_steps), mission
 
 
-def print_table(rows: list[tuple[str, ...]]) -> None:
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print with rich, fitted to the terminal."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{len(rows)} environments", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"{len(rows)} environments", title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name, style in (("ID", "cyan"), ("cells", ""), ("steps", ""), ("mission", "dim")):
         table.add_column(name, style=style, overflow="fold", no_wrap=name != "mission")
     for row in rows:

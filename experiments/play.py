@@ -7,6 +7,7 @@ drops, return is `done`, backspace starts the level again, escape leaves. `n` go
 """
 
 import argparse
+import contextlib
 
 from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode
@@ -22,15 +23,16 @@ ACTION_KEYS = {  # name of the key -> name of the action, as in minigrid/manual_
     "left shift": "drop",
     "return": "done",
 }
-HELP = (
-    "arrows  turn, move forward",
-    "space  toggle",
-    "page up, tab  pick up",
-    "page down, left shift  drop",
-    "return  done",
-    "backspace  level again",
-    "n  next level      escape  leave",
-)
+HELP = {
+    "arrows": "turn, move forward",
+    "space": "toggle",
+    "page up, tab": "pick up",
+    "page down, left shift": "drop",
+    "return": "done",
+    "backspace": "this level again",
+    "n": "next level",
+    "escape": "leave",
+}
 
 
 class Game:
@@ -65,13 +67,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--camera", default="tiles", help="what the agent sees: tiles, full or symbolic")
     options = parser.parse_args(argv)
     game = Game(Episode(options.id, camera=options.camera), options.seed)
-    viewer = Viewer(f"visnav play {options.id}")
-    try:
+    with (
+        contextlib.closing(game.episode.env),
+        contextlib.closing(Viewer(f"visnav play {options.id}")) as viewer,
+    ):
         while game.running:
             viewer.show(game.screen())
             for key in viewer.keys(seconds=60.0):
                 game.press(key)
-    finally:
-        viewer.close()
-        game.episode.env.close()
     return 0

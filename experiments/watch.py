@@ -8,45 +8,48 @@ backspace starts the level again, escape leaves. The bars are the probabilities 
 """
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 
 from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode
+from visnav.experiments.list import check_id
 
-# From an observation to the action to play and the probability of every action.
-Chooser = Callable[[Any], tuple[int, np.ndarray]]
+# From an episode to the action to play now and the probability of every action.
+Chooser = Callable[[Episode], tuple[int, np.ndarray]]
 
 SPEEDS = (1, 2, 4, 8, 15, 30, 60)  # steps a second
 ENDING_SECONDS = 1.5  # how long the end of an episode stays on the screen
-HELP = (
-    "+  -  speed",
-    "space, p  pause",
-    ".  right  one step",
-    "n  next level",
-    "backspace  level again",
-    "escape  leave",
-)
+HELP = {
+    "+ -": "speed",
+    "space, p": "pause",
+    "period, right": "one step",
+    "n": "next level",
+    "backspace": "this level again",
+    "escape": "leave",
+}
 
 
 class Show:
     """Episodes played by a policy, at a speed, with a pause."""
 
-    def __init__(self, episode: Episode, choose: Chooser, level: int | None = None) -> None:
+    def __init__(self, episode: Episode, choose: Chooser, level: int | None = None, seed: int | None = None) -> None:
         self.episode = episode
         self.choose = choose
         self.running = True
         self.paused = False
         self.speed = SPEEDS.index(8)
-        self.start(level)
+        self.start(level, seed)
 
-    def start(self, level: int | None = None) -> None:
-        """Start a level: the given one, or the next of the stream."""
-        self.episode.reset(level=level)
-        self.action, self.probabilities = self.choose(self.episode.observation)
+    def start(self, level: int | None = None, seed: int | None = None) -> None:
+        """Start a level: the given one, or the next of the stream, which `seed` starts anew."""
+        self.episode.reset(seed=seed, level=level)
+        self.action, self.probabilities = self.choose(self.episode)
 
     def advance(self) -> None:
         """Play the action that is shown, or start the next level when the episode is over."""
@@ -55,7 +58,7 @@ class Show:
             return
         self.episode.step(self.action)
         if not self.episode.over:
-            self.action, self.probabilities = self.choose(self.episode.observation)
+            self.action, self.probabilities = self.choose(self.episode)
 
     def press(self, key: str) -> None:
         """Do what a key stands for."""
@@ -91,10 +94,50 @@ class Show:
         )
 
 
-def random_chooser(num_actions: int, seed: int | None) -> Chooser:
+def random_actions(seed: int | None) -> Chooser:
     """Every action with the same probability."""
     generator = np.random.default_rng(seed)
-    return lambda observation: (int(generator.integers(num_actions)), np.full(num_actions, 1 / num_actions))
+
+    def choose(episode: Episode) -> tuple[int, np.ndarray]:
+        count = len(episode.action_names)
+        return int(generator.integers(count)), np.full(count, 1 / count)
+
+    return choose
+
+
+def open_target(target: str, split: str | None, greedy: bool, seed: int | None) -> tuple[Episode, Chooser]:
+    """The folder of a run as its worlds and its policy, an ID as its world and random actions.
+
+    Raises ValueError when there is no such folder or ID, or the folder holds no policy.
+    """
+    if Path(target).is_dir():
+        return open_run(Path(target), split, greedy, seed or 0)
+    try:
+        check_id(target)
+    except gym.error.NameNotFound as error:
+        raise ValueError(f"{target} is no folder of a run, and {error}") from error
+    return Episode(target, split=split), random_actions(seed)
+
+
+def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[Episode, Chooser]:
+    """The worlds that a run was trained on, on levels of `split`, and its policy.
+
+    Raises CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
+    """
+    from visnav.agents.actor import Actor  # these need torch, which random actions do not
+    from visnav.experiments.run import Run, make_worlds
+
+    config = Run(folder).read_config()
+    with contextlib.closing(make_worlds(config, 1, split)) as envs:
+        actor = Actor(Run(folder).load_policy(config, envs), greedy, seed)
+
+    def choose(episode: Episode) -> tuple[int, np.ndarray]:
+        if episode.steps == 0:
+            actor.start()
+        action, probabilities = actor.act(episode.observation)
+        return int(action), probabilities
+
+    return Episode(config.id, split=split, **config.env_keywords()), choose
 
 
 def run(show: Show, viewer: Viewer) -> None:
@@ -116,6 +159,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("target", metavar="RUN|ID", help="the folder of a run, or an ID for random actions")
     parser.add_argument("--level", type=int, help="the first level (default: any)")
     parser.add_argument("--split", choices=("train", "test"), help="only levels of this split")
+    parser.add_argument("--greedy", action="store_true", help="play the most probable action, do not sample")
     parser.add_argument("--seed", type=int, help="of the levels and of the actions drawn")
     options = parser.parse_args(argv)
+    episode, choose = open_target(options.target, options.split, options.greedy, options.seed)
+    show = Show(episode, choose, options.level, options.seed)
+    with (
+        contextlib.closing(episode.env),
+        contextlib.closing(Viewer(f"visnav watch {episode.env_id}")) as viewer,
+    ):
+        run(show, viewer)
     return 0

@@ -1,17 +1,21 @@
 """What level functions build with: walls, objects, doors, the agent; MiniGrid's helpers, draw for draw.
 
 Each takes the level (`visnav.envs.grid.world.Level`), and the generator where it draws. Positions are
-(column x, row y). Rejection sampling is bounded; where it finds nothing, `level.failed` is set and the level is
-discarded, so that authors need not check.
+(column x, row y). Where something would stand outside the grid, or rejection sampling finds no place within its bound,
+`level.failed` is set and the level is discarded, so that authors need not check.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from visnav.envs.batch import jit
-from visnav.envs.grid.world import COLOR_NAMES, EMPTY, SORTED_COLORS, WALL
+from visnav.envs.grid.world import COLOR_NAMES, EMPTY, LAVA, SORTED_COLORS, WALL
 from visnav.envs.rng import integers
 
 MAX_TRIES = 10_000  # the originals try for ever, or 1,000 times in rooms
+
+OBSTACLES = {"lava": LAVA, "wall": WALL}  # what obstacle_type= may name
 
 
 def color_missions(template: str) -> tuple[str, ...]:
@@ -19,11 +23,13 @@ def color_missions(template: str) -> tuple[str, ...]:
     return tuple(template.format(color=name) for name in COLOR_NAMES)
 
 
-def check_at_least(name: str, value: int, least: int) -> int:
-    """Return `value`, or say that this size is impossible."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} is a whole number of at least {least}, got {value!r}")
-    return value
+def check_position(name: str, position: tuple[int, int] | None, first: int, last: int) -> tuple[int, int]:
+    """Return (x, y), or (-1, -1) for None, or say that x or y is not within first..last."""
+    if position is None:
+        return -1, -1
+    if np.shape(position) != (2,) or any(k not in range(first, last + 1) for k in position):
+        raise ValueError(f"{name} is (x, y) within {first}..{last}, or None for any; got {position!r}")
+    return int(position[0]), int(position[1])
 
 
 @jit
@@ -39,17 +45,32 @@ def random_color(rng):  # type: ignore[no-untyped-def]
 
 
 @jit
+def inside(level, x, y):  # type: ignore[no-untyped-def]
+    """Whether (x, y) is a cell of the grid."""
+    return 0 <= x < level.cells.shape[1] and 0 <= y < level.cells.shape[0]
+
+
+@jit
+def put(level, x, y, cell):  # type: ignore[no-untyped-def]
+    """Write a cell: wall, lava, EMPTY; `put_object` for the others. Outside the grid the level fails."""
+    if inside(level, x, y):
+        level.cells[y, x] = cell
+    else:
+        level.failed[0] = True
+
+
+@jit
 def horizontal_wall(level, x, y, length, cell):  # type: ignore[no-untyped-def]
     """`length` cells from (x, y) to the right."""
     for k in range(length):
-        level.cells[y, x + k] = cell
+        put(level, x + k, y, cell)
 
 
 @jit
 def vertical_wall(level, x, y, length, cell):  # type: ignore[no-untyped-def]
     """`length` cells from (x, y) downwards."""
     for k in range(length):
-        level.cells[y + k, x] = cell
+        put(level, x, y + k, cell)
 
 
 @jit
@@ -62,30 +83,26 @@ def wall_rect(level, x, y, width, height):  # type: ignore[no-untyped-def]
 
 
 @jit
-def put(level, x, y, cell):  # type: ignore[no-untyped-def]
-    """Write a cell that is no object: wall, lava, or EMPTY."""
-    level.cells[y, x] = cell
-
-
-@jit
 def put_object(level, x, y, cell):  # type: ignore[no-untyped-def]
     """Write a door, key, ball, box or goal. Returns its object number."""
     level.num_objects[0] += 1
-    level.cells[y, x] = cell | level.num_objects[0] << 8
+    put(level, x, y, cell | level.num_objects[0] << 8)
     return level.num_objects[0]
 
 
 @jit
 def is_free(level, x, y):  # type: ignore[no-untyped-def]
-    """Whether nothing stands at (x, y), the agent included."""
-    return level.cells[y, x] == EMPTY and not (level.agent[0] == x and level.agent[1] == y)
+    """Whether (x, y) is in the grid and nothing stands there, the agent included."""
+    return inside(level, x, y) and level.cells[y, x] == EMPTY and not (level.agent[0] == x and level.agent[1] == y)
 
 
 @jit
 def random_free(rng, level, x, y, width, height):  # type: ignore[no-untyped-def]
     """MiniGrid's `place_obj` without the object: a free cell of a rectangle, as (x, y); column first is drawn."""
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(left + width, level.cells.shape[1]), min(top + height, level.cells.shape[0])
+    rows, columns = level.cells.shape
+    left, top = (x if x > 0 else 0), (y if y > 0 else 0)  # min() and max() of integers do not compile for CUDA
+    right = left + width if left + width < columns else columns
+    bottom = top + height if top + height < rows else rows
     for _ in range(MAX_TRIES):
         column = integers(rng, left, right)
         row = integers(rng, top, bottom)

@@ -5,6 +5,9 @@ Stepping and drawing are one loop, so that a thread holds the interpreter's lock
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
@@ -80,9 +83,15 @@ def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ig
         draw_full(i, world, params, view, codes, tiles, image_out)
 
 
-# camera: (draw, step and draw)
+class CameraLoops(NamedTuple):
+    """The loops of a camera."""
+
+    draw: Callable[..., None]  # as the worlds are
+    step: Callable[..., None]  # step, then draw
+
+
 CAMERAS = {
-    "tiles": (tiles_rows, step_tiles),
-    "full": (full_rows, step_full),
-    "symbolic": (symbols_rows, step_symbols),
+    "tiles": CameraLoops(tiles_rows, step_tiles),
+    "full": CameraLoops(full_rows, step_full),
+    "symbolic": CameraLoops(symbols_rows, step_symbols),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import check_name, check_whole, rgb_space, text_space, token_space
+from visnav.envs.cameras import rgb_space, text_space, token_space
+from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid import cameras, loops
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.tiles import tile_table
@@ -219,10 +220,10 @@ class GridSimulation:
 
         if reset_ended:
             self._reset_phase(ENDED, FRESH)
-        if image is None:
-            kernel, canvas = loops.step_rows, ()
-        else:
-            kernel, canvas = loops.CAMERAS[self.camera][1], self._canvas(image)
+        kernel: Callable[..., None] = loops.step_rows
+        canvas: tuple[NDArray[Any], ...] = ()
+        if image is not None:
+            kernel, canvas = loops.CAMERAS[self.camera].step, self._canvas(image)
 
         def work(lo: int, hi: int) -> None:
             kernel(lo, hi, self.world, self._params, actions, self.outcome, *canvas)
@@ -269,7 +270,7 @@ class GridSimulation:
                 np.take(self._tokens, self.world.mission, axis=0, out=observation[name])
 
     def _draw(self, lo: int, hi: int, image: NDArray[np.uint8]) -> None:
-        loops.CAMERAS[self.camera][0](lo, hi, self.world, self._params, *self._canvas(image))
+        loops.CAMERAS[self.camera].draw(lo, hi, self.world, self._params, *self._canvas(image))
 
     def _canvas(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
         """What the camera's kernels draw with and on: `image` in the words of the tile table."""
@@ -283,10 +284,11 @@ class GridSimulation:
         size = self._params.view_size
         rows, columns = (size, size) if camera == "tiles" else (self.task.height, self.task.width)
         frame = np.empty((rows * tile_size, columns * tile_size, 3), np.uint8)
-        world = World(*(array[slot : slot + 1] for array in self.world))
+        world = World._make(array[slot : slot + 1] for array in self.world)
         words = frame.reshape(1, -1).view(tiles.dtype)
-        draw = loops.CAMERAS[camera][0]
-        draw(0, 1, world, self._params, np.zeros_like(self._view[:1]), np.zeros_like(self._codes[:1]), tiles, words)
+        loops.CAMERAS[camera].draw(
+            0, 1, world, self._params, np.zeros_like(self._view[:1]), np.zeros_like(self._codes[:1]), tiles, words
+        )
         return frame
 
     # --- facts ------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class _Canvas:
         v = (dot00 * dot12 - dot01 * dot02) * scale
         return (u >= 0) & (v >= 0) & (u + v < 1)
 
-    def fill(self, mask: Mask, color: NDArray[np.int64] | NDArray[np.float64] | tuple[int, int, int]) -> None:
+    def fill(self, mask: Mask, color: NDArray[Any] | tuple[int, int, int]) -> None:
         self.image[mask] = np.asarray(color).astype(np.uint8)
 
     def highlight(self) -> None:
@@ -205,6 +206,6 @@ def tile_table(tile_size: int) -> Image:
         for agent_dir in range(NO_AGENT + 1):
             for highlight in (False, True):
                 table[agent_dir, int(highlight), look] = render_tile(look, agent_dir, highlight, tile_size)
-    table = table.reshape(-1, tile_size, tile_size * 3)
-    table.setflags(write=False)
-    return table
+    flat: Image = table.reshape(-1, tile_size, tile_size * 3)
+    flat.setflags(write=False)
+    return flat

@@ -61,6 +61,7 @@ PLAYING, ENDED, CHOSEN, FRESH, UNSTARTED = range(5)
 SPLITS = {None: 0, "train": 1, "test": 2}
 TEST_SHARE = 5  # one layout in five is for testing
 MAX_DRAWS = 10_000  # level numbers tried before a split is called empty
+MAX_FAILURES = 20  # levels that could not be made before the task is called impossible
 
 
 class World(NamedTuple):
@@ -125,10 +126,10 @@ class Params(NamedTuple):
 class LevelSource(NamedTuple):
     """Which level numbers a slot's stream draws from: table[k], or start + step * k where there is no table."""
 
-    table: NDArray[np.int64]  # (count,) or (0,)
+    table: NDArray[np.int64]  # (amount,) or (0,)
     start: int
     step: int
-    count: int
+    amount: int  # of level numbers
     split: int  # SPLITS
 
 

@@ -34,7 +34,7 @@ def test_an_unknown_id_names_the_nearest() -> None:
         ({"camera": "symbolic", "sensors": ("rgb",)}, ValueError, "allowed: direction, image, mission"),
         ({"szie": 8}, TypeError, r"unknown keyword for visnav/MiniGrid-DoorKey-8x8-v0: 'szie'; did you mean 'size'\?"),
         ({"num_crossings": 1}, TypeError, "unknown keyword"),
-        ({"size": 4}, ValueError, "size is a whole number of at least 5, got 4"),
+        ({"size": 4}, ValueError, "size is a whole number, at least 5; got 4"),
         ({"size": 8.0}, ValueError, "size is a whole number"),
         ({"levels": range(0)}, ValueError, "levels is empty"),
         ({"levels": []}, ValueError, "levels is empty"),

@@ -1,8 +1,10 @@
 """The window: what it draws, which keys it names, how it follows its size. Runs on SDL's dummy driver."""
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
+import pygame
 import pytest
 
 from visnav.envs import viewer as module
@@ -51,6 +53,11 @@ def test_a_large_image_is_shrunk_to_fit() -> None:
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (300, 100)
 
 
+def test_a_window_smaller_than_its_margins_is_still_drawn() -> None:
+    screen = Screen([Pane(RED), Pane(GREEN)], mission="get to the goal", bars={"left": 1.0}, help={"n": "next"})
+    assert picture(screen, (20, 10)).shape == (10, 20, 3)
+
+
 def test_bars_are_as_long_as_their_fractions_and_the_chosen_one_is_bright() -> None:
     bars = {"left": 1.0, "right": 0.5, "forward": 0.0}
     widths = {}
@@ -64,11 +71,20 @@ def test_bars_are_as_long_as_their_fractions_and_the_chosen_one_is_bright() -> N
 
 
 def test_text_changes_only_its_own_place() -> None:
-    base = Screen([Pane(RED)], fields={"step": "1"}, help=("escape quit",))
-    changed = Screen([Pane(RED)], fields={"step": "2"}, help=("escape quit",))
+    base = Screen([Pane(RED)], fields={"step": "1"}, help={"escape": "leave"})
+    changed = Screen([Pane(RED)], fields={"step": "2"}, help={"escape": "leave"})
     difference = np.nonzero((picture(base, (640, 360)) != picture(changed, (640, 360))).any(axis=2))
     assert 0 < len(difference[0]) < 200
     assert difference[1].min() > 640 - module.SIDEBAR_WIDTH[0]
+
+
+def test_the_keys_stand_at_the_foot_and_leave_the_panes_less_room() -> None:
+    keys = {f"key {i}": "what it does" for i in range(8)}
+    bare, helped = (picture(Screen([Pane(RED)], help=help), (400, 360)) for help in ({}, keys))
+    rows = [extent(frame, (255, 0, 0))[0] for frame in (bare, helped)]
+    foot = np.nonzero((helped > 180).all(axis=2))[0].min()
+    assert rows[1].stop < rows[0].stop
+    assert rows[1].stop < foot < 360 - 2 * module.MARGIN, "eight keys need more than one line"
 
 
 @pytest.mark.parametrize(("good", "colour"), [(True, module.GOOD), (False, module.BAD)])
@@ -90,8 +106,6 @@ def test_the_window_shows_the_picture(viewer: Viewer) -> None:
 
 
 def test_keys_are_told_by_name_and_in_order(viewer: Viewer) -> None:
-    import pygame
-
     for key, character in [
         (pygame.K_LEFT, ""),
         (pygame.K_PAGEUP, ""),
@@ -112,16 +126,12 @@ def test_keys_are_told_by_name_and_in_order(viewer: Viewer) -> None:
 
 
 def test_waiting_for_a_key_ends_after_the_time_given(viewer: Viewer) -> None:
-    import time
-
     start = time.monotonic()
     assert viewer.keys(0.1) == []
     assert 0.1 <= time.monotonic() - start < 1
 
 
 def test_a_resized_window_is_drawn_anew(viewer: Viewer) -> None:
-    import pygame
-
     screen = Screen([Pane(RED)], fields={"step": "3"})
     viewer.show(screen)
     pygame.display.set_mode((900, 500), pygame.RESIZABLE)
@@ -132,8 +142,6 @@ def test_a_resized_window_is_drawn_anew(viewer: Viewer) -> None:
 
 
 def test_no_sound_is_opened(viewer: Viewer) -> None:
-    import pygame
-
     assert pygame.mixer.get_init() is None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from visnav.envs.checks import check_whole
 from visnav.envs.grid.building import (
-    check_at_least,
     colored,
     place,
     place_agent,
@@ -28,7 +28,7 @@ def door_key(rng, level, size):  # type: ignore[no-untyped-def]
 
 def door_key_task(size: int = 8) -> Task:
     """MiniGrid's DoorKeyEnv."""
-    check_at_least("size", size, 5)
+    check_whole("size", size, 5)
     return Task(
         level=door_key,
         args=(size,),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visnav.envs.grid.building import check_at_least, place_agent, put_object, wall_rect
+from visnav.envs.checks import check_whole
+from visnav.envs.grid.building import check_position, place_agent, put_object, wall_rect
 from visnav.envs.grid.world import GOAL, Task
 
 
@@ -20,10 +21,8 @@ def empty(rng, level, size, start_x, start_y, start_dir):  # type: ignore[no-unt
 
 def empty_task(size: int = 8, agent_start_pos: tuple[int, int] | None = (1, 1), agent_start_dir: int = 0) -> Task:
     """MiniGrid's EmptyEnv."""
-    check_at_least("size", size, 4 if agent_start_pos is not None else 5)
-    x, y = (-1, -1) if agent_start_pos is None else agent_start_pos
-    if agent_start_pos is not None and not (0 < x < size - 1 and 0 < y < size - 1):
-        raise ValueError(f"agent_start_pos is (x, y) within 1..{size - 2}, or None for any; got {agent_start_pos!r}")
+    check_whole("size", size, 4 if agent_start_pos is not None else 5)
+    x, y = check_position("agent_start_pos", agent_start_pos, 1, size - 2)
     if agent_start_dir not in range(4):
         raise ValueError(f"agent_start_dir is 0 (right), 1 (down), 2 (left) or 3 (up); got {agent_start_dir!r}")
     return Task(

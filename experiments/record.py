@@ -1,0 +1,92 @@
+"""Episodes of a policy as an MP4 and as a strip of pictures, drawn without a window."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pygame
+
+from visnav.envs.viewer import BACKGROUND, GOOD, MUTED, TEXT, Screen, picture, scaled, written
+from visnav.experiments.watch import Show
+
+VIDEO_SIZE = (1080, 560)  # pixels (width, height); both even, as H.264 wants
+VIDEO_FPS = 8
+ENDING_FRAMES = 10  # how often the last frame of an episode is shown
+
+CELL = 152  # pixels of a picture in a strip, and of the things around it
+GAP = 8
+HEADING = 40
+CAPTION = 24
+
+
+def record(show: Show, episodes: int) -> list[list[Screen]]:
+    """Play whole episodes; one list of screens for each, from its first observation to its last."""
+    recorded = []
+    for number in range(episodes):
+        if number:
+            show.start()
+        screens = [show.screen()]
+        while not show.episode.over:
+            show.advance()
+            screens.append(show.screen())
+        recorded.append([replace(screen, help={}) for screen in screens])  # keys are for windows
+    return recorded
+
+
+def write_video(path: Path, recorded: Sequence[Sequence[Screen]]) -> None:
+    """Write every screen as a frame of an MP4 (H.264), the last one of an episode for longer."""
+    screens: Iterable[Screen] = (
+        screen for episode in recorded for screen in (*episode, *[episode[-1]] * (ENDING_FRAMES - 1))
+    )
+    temporary = path.with_name(f".{path.name}.tmp")
+    with av.open(str(temporary), "w", format="mp4") as container:
+        stream = container.add_stream("h264", rate=Fraction(VIDEO_FPS))
+        stream.width, stream.height = VIDEO_SIZE
+        stream.pix_fmt = "yuv420p"  # what every player shows
+        stream.options = {"crf": "18"}
+        for screen in screens:
+            frame = av.VideoFrame.from_ndarray(picture(screen, VIDEO_SIZE), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    os.replace(temporary, path)
+
+
+def strip(recorded: Sequence[Sequence[Screen]], columns: int = 7) -> np.ndarray:
+    """Moments of each episode side by side, what the agent sees under the world: uint8 (height, width, 3)."""
+    width = GAP + columns * (CELL + GAP)
+    rows = max(len(episode[0].panes) for episode in recorded)
+    height = len(recorded) * (HEADING + CAPTION + rows * (CELL + GAP)) + GAP
+    surface = pygame.Surface((width, height))
+    surface.fill(BACKGROUND)
+    y = 0
+    for episode in recorded:
+        heading = f"level {episode[0].fields['level']}: {episode[0].mission}"
+        surface.blit(written(heading, 20, TEXT), (GAP, y + 14))
+        ending = written(episode[-1].banner, 20, GOOD if episode[-1].good else MUTED)
+        surface.blit(ending, (width - GAP - ending.get_width(), y + 14))
+        for column, moment in enumerate(np.linspace(0, len(episode) - 1, columns).round().astype(int)):
+            draw_moment(episode[moment], surface, GAP + column * (CELL + GAP), y + HEADING)
+        y += HEADING + CAPTION + rows * (CELL + GAP)
+    return np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1))
+
+
+def draw_moment(screen: Screen, surface: pygame.Surface, x: int, y: int) -> None:
+    """One column of a strip: the panes of a screen under each other, and what was done last."""
+    for row, pane in enumerate(screen.panes):
+        image = pygame.transform.smoothscale(scaled(pane.image, (4 * CELL, 4 * CELL)), (CELL, CELL))
+        surface.blit(image, (x, y + row * (CELL + GAP)))
+    caption = f"step {screen.fields['step']}" + (f", {screen.fields['action']}" if screen.fields["step"] != "0" else "")
+    text = written(caption, 16, MUTED)
+    surface.blit(text, (x + (CELL - text.get_width()) // 2, y + len(screen.panes) * (CELL + GAP)))
+
+
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """Write uint8 (H, W, 3) as a PNG."""
+    height, width = image.shape[:2]
+    temporary = path.with_name(f".{path.name}.tmp.png")
+    pygame.image.save(pygame.image.frombytes(image.tobytes(), (width, height), "RGB"), str(temporary))
+    os.replace(temporary, path)

@@ -1,0 +1,64 @@
+"""A new task is one file and one dict entry, written outside the package, and it can be learned."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+
+from visnav.agents.evaluate import evaluate
+from visnav.agents.ppo import PPO, PPOConfig
+from visnav.envs import TASKS, LevelError
+
+SHOWN = Path(__file__).parents[2] / "docs" / "two_rooms.py"
+ID = "me/TwoRooms-6x6-v0"
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The ID of the task that the README shows, its file copied to a user's folder and imported from there."""
+    shutil.copy(SHOWN, tmp_path / "two_rooms.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("two_rooms", None)
+    return f"two_rooms:{ID}"
+
+
+def test_it_is_one_file_with_one_entry(task: str) -> None:
+    before = set(TASKS) - {ID}
+    envs = gym.make_vec(task, num_envs=64, size=7)
+    observation, _ = envs.reset(seed=0)
+    assert observation.shape == (64, 56, 56, 3)
+    assert set(TASKS) - before == {ID}
+    assert len(set(envs.unwrapped.layouts.tolist())) > 60
+
+
+def test_learns_it(task: str) -> None:
+    config = PPOConfig(num_envs=128, num_steps=32, minibatches=4)
+    learner = PPO(gym.make_vec(task, num_envs=128, split="train"), config, seed=0, total_steps=150_000)
+    while learner.steps < 150_000 and learner.iterate()["success"] < 0.97:
+        pass
+    result = evaluate(learner.policy, gym.make_vec(task, num_envs=64, split="test"), 256, seed=1)
+    assert result.successes.mean() >= 0.90
+
+
+def test_editing_it_is_seen_by_the_next_import(tmp_path: Path) -> None:
+    for wall in ("WALL", "EMPTY"):
+        source = (
+            SHOWN.read_text().replace("GOAL, WALL", "EMPTY, GOAL, WALL").replace("0, size, WALL)", f"0, size, {wall})")
+        )
+        (tmp_path / "edited.py").write_text(source.replace("me/", f"me{wall}/"))
+        spec = importlib.util.spec_from_file_location(f"edited_{wall}", tmp_path / "edited.py")
+        assert spec is not None
+        assert spec.loader is not None
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        envs = gym.make_vec(f"me{wall}/TwoRooms-6x6-v0", num_envs=1)
+        envs.reset(seed=0)
+        middle = envs.unwrapped.simulation.world.cells[0, 1:-1, 2:4] & 15
+        assert (middle == 2).any() == (wall == "WALL")
+
+
+def test_a_level_that_finds_no_room_says_so(task: str) -> None:
+    with pytest.raises((LevelError, ValueError)):
+        gym.make(task, size=3).reset(seed=0)

@@ -1,0 +1,109 @@
+"""The command line: what it prints, what it returns, and that a user's mistake is never a traceback."""
+
+import subprocess
+import sys
+
+import gymnasium as gym
+import pytest
+
+import visnav.envs
+from visnav.experiments import cli
+from visnav.experiments.list import nearest_ids
+
+DOOR_KEY = "visnav/MiniGrid-DoorKey-8x8-v0"
+
+
+def visnav_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`visnav …` in a process of its own."""
+    command = [sys.executable, "-m", "visnav.experiments.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_list_prints_every_registered_id_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list"]) == 0
+    printed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert printed == list(visnav.envs.TASKS)
+
+
+def test_list_prints_what_the_environment_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "doorkey-8"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    env = gym.make(DOOR_KEY)
+    _, info = env.reset(seed=0)
+    assert line.split(maxsplit=3) == [DOOR_KEY, "8x8", "640", info["mission"]]
+
+
+def test_list_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "dorkey"]) == 2
+    assert "visnav/MiniGrid-DoorKey" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["MiniGrid-DoorKey-8x8-v0", "visnav/minigrid-doorkey-8x8-v0", "visnav/DoorKey-8x8-v0"])
+def test_the_nearest_id_of_a_misspelt_one(name: str) -> None:
+    assert nearest_ids(name)[0] == DOOR_KEY
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == cli.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {name} " in printed for name in cli.COMMANDS)
+
+
+def test_an_unknown_command_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["wacth"]) == 2
+    assert "'wacth'; did you mean watch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["play", "visnav/MiniGrid-DoorKey-9x9-v0"], DOOR_KEY),
+        (["play", DOOR_KEY, "--camera", "tile"], "tiles"),
+        (["play", DOOR_KEY, "--seed", "-1"], "-1"),
+        (["watch", "runs/nowhere"], "no folder of a run"),
+        (["watch", "."], "config.json"),
+        (["watch", DOOR_KEY, "--level", "-3"], "start at 0"),
+        (["evaluate", "runs/nowhere"], "config.json"),
+        (["train", "visnav/MiniGrid-DoorKey-9x9-v0"], "DoorKey"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_without_a_display_play_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert cli.main(["play", DOOR_KEY]) == 2
+    assert "no display" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named() -> None:
+    code = "import sys; sys.modules['torch'] = None; from visnav.experiments.cli import main; sys.exit(main(['train']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.strip()) == (2, "visnav: train needs torch: pip install 'visnav[train]'")
+
+
+def test_the_reader_may_leave_early() -> None:
+    pipe = f"{sys.executable} -m visnav.experiments.cli list | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("visnav/")
+
+
+def test_the_command_is_light_until_it_is_needed() -> None:
+    code = "import sys, visnav.experiments.cli; print(sorted({'torch', 'pygame', 'numba'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_exit_status_reaches_the_shell() -> None:
+    assert visnav_command("nonsense").returncode == 2
+    assert visnav_command("--help").returncode == 0

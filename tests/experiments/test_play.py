@@ -1,0 +1,118 @@
+"""The keyboard moves the world as MiniGrid's does, and the screen tells what happened."""
+
+from collections.abc import Callable, Iterator
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from visnav.experiments import play
+from visnav.experiments.episode import Episode
+from visnav.experiments.play import ACTION_KEYS, Game
+
+EMPTY, DOOR_KEY = "visnav/MiniGrid-Empty-5x5-v0", "visnav/MiniGrid-DoorKey-5x5-v0"
+TO_THE_GOAL = ["up", "up", "right", "up", "up"]
+
+
+@pytest.fixture
+def game() -> Iterator[Game]:
+    episode = Episode(EMPTY)
+    yield Game(episode, seed=4)
+    episode.env.close()
+
+
+def test_the_keys_are_those_of_minigrid() -> None:
+    """`key_handler` in minigrid/manual_control.py, in pygame's names of the keys."""
+    assert ACTION_KEYS == {
+        "left": "left",
+        "right": "right",
+        "up": "forward",
+        "space": "toggle",
+        "page up": "pickup",
+        "tab": "pickup",
+        "page down": "drop",
+        "left shift": "drop",
+        "return": "done",
+    }
+
+
+@pytest.mark.parametrize(("key", "action"), [("left", 0), ("right", 1), ("up", 2), ("tab", 3), ("space", 5)])
+def test_a_key_plays_its_action(key: str, action: int) -> None:
+    game, twin = Game(Episode(DOOR_KEY), seed=1), gym.make(DOOR_KEY)
+    twin.reset(seed=1)
+    for _ in range(3):
+        game.press(key)
+        expected = twin.step(action)[0]
+    assert np.array_equal(game.episode.observation, expected)
+    assert game.episode.steps == 3
+
+
+def test_the_screen_shows_the_world_the_observation_and_the_figures(game: Game) -> None:
+    game.press("up")
+    screen = game.screen()
+    world, seen = screen.panes
+    assert np.array_equal(world.image, game.episode.env.render())
+    assert np.array_equal(seen.image, game.episode.observation)
+    assert screen.mission == "get to the green goal square"
+    assert screen.fields["level"] == "4"
+    assert screen.fields["step"] == "1"
+    assert screen.fields["action"] == "forward"
+    assert screen.banner == ""
+
+
+def test_reaching_the_goal_is_announced_and_the_next_key_starts_another_level(game: Game) -> None:
+    for key in TO_THE_GOAL:
+        game.press(key)
+    screen = game.screen()
+    assert screen.good
+    assert screen.banner == "success: reward 0.955 in 5 steps"  # 1 - 0.9 * 5 / 100
+    assert screen.fields["episodes won"] == "1 of 1"
+    game.press("up")
+    assert (game.episode.steps, game.episode.over) == (0, False)
+    assert game.episode.level != 4
+
+
+def test_running_out_of_time_is_announced() -> None:
+    game = Game(Episode(EMPTY, max_steps=2))
+    game.press("left")
+    game.press("left")
+    screen = game.screen()
+    assert not screen.good
+    assert screen.banner == "out of time after 2 steps"
+    assert screen.fields["episodes won"] == "0 of 1"
+
+
+def test_backspace_starts_the_level_again_and_n_the_next(game: Game) -> None:
+    first = game.episode.observation.copy()
+    game.press("right")
+    game.press("backspace")
+    assert np.array_equal(game.episode.observation, first)
+    assert game.episode.level == 4
+    game.press("n")
+    assert game.episode.level != 4
+
+
+@pytest.mark.parametrize("key", ["escape", "quit"])
+def test_leaving(game: Game, key: str) -> None:
+    game.press(key)
+    assert not game.running
+
+
+def test_an_unknown_key_does_nothing(game: Game) -> None:
+    game.press("f5")
+    assert (game.episode.steps, game.running) == (0, True)
+
+
+@pytest.mark.parametrize(("camera", "panes"), [("tiles", 2), ("full", 2), ("symbolic", 1)])
+def test_every_camera_can_be_played(camera: str, panes: int) -> None:
+    assert len(Game(Episode(DOOR_KEY, camera=camera), seed=0).screen().panes) == panes
+
+
+def test_the_command_plays_in_a_window_until_escape(
+    press: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    games = []
+    monkeypatch.setattr(play, "Game", lambda *arguments: games.append(Game(*arguments)) or games[0])
+    press("up up right escape")
+    assert play.main([EMPTY, "--seed", "2"]) == 0
+    assert (games[0].episode.level, games[0].episode.steps) == (2, 3)
