@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 
 from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import RolloutBuffer
+from visnav.agents.worlds import Worlds
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Player:
         seed: of the sampled actions.
     """
 
-    def __init__(self, policy: ActorCritic, envs: gym.vector.VectorEnv, greedy: bool = False, seed: int = 0) -> None:
+    def __init__(self, policy: ActorCritic, envs: Worlds, greedy: bool = False, seed: int = 0) -> None:
         self.policy, self.envs, self.greedy = policy, envs, greedy
         self.generator = torch.Generator().manual_seed(seed)
         self.buffer = RolloutBuffer(envs, 1, policy.frames)
@@ -68,9 +68,7 @@ class Player:
         return actions, reward, terminated, truncated, info
 
 
-def evaluate(
-    policy: ActorCritic, envs: gym.vector.VectorEnv, episodes: int, greedy: bool = False, seed: int = 0
-) -> Evaluation:
+def evaluate(policy: ActorCritic, envs: Worlds, episodes: int, greedy: bool = False, seed: int = 0) -> Evaluation:
     """Play `episodes` episodes.
 
     Each world plays a number fixed in advance (they differ by one at most): taking the first to finish would

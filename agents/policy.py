@@ -56,6 +56,8 @@ class Mission(nn.Module):
     A linear layer on the one-hot sentence, so that the order of the words counts.
     """
 
+    offset: Tensor
+
     def __init__(self, vocabulary: int, length: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary * length, TEXT_SIZE)
@@ -126,9 +128,10 @@ class ActorCritic(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.bfloat16 = uses_bfloat16(precision)
+        self.in_bfloat16 = uses_bfloat16(precision)
         self.frames = frames
         self.action_space = action_space
+        self.first_action = int(getattr(action_space, "start", 0))
         # torch's layers draw their first weights from the global generator: give it back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -155,13 +158,14 @@ class ActorCritic(nn.Module):
         # Orthogonal weights, zero biases, a nearly uniform first policy: Andrychowicz et al. 2021 (arXiv:2006.05990).
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
-                gain = {self.actor: 0.01, self.critic: 1.0}.get(module, 2**0.5)
+                gain = 0.01 if module is self.actor else 1.0 if module is self.critic else 2**0.5
                 nn.init.orthogonal_(module.weight, gain)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, observation: dict[str, Tensor]) -> tuple[Categorical | DiagonalGaussian, Tensor]:
         """The distribution over actions and the values (B,) float32 of a batch of observations."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
             vectors = [module(observation[name]) for name, module in self.sensors.items()]
         hidden = self.trunk(torch.cat([vector.float() for vector in vectors], 1))
         outputs = self.actor(hidden)
@@ -175,4 +179,4 @@ class ActorCritic(nn.Module):
     def action_array(self, actions: Tensor) -> np.ndarray:
         """Sampled actions (N, …) as the array that the worlds' `step` takes: a Gaussian's are clipped to the Box."""
         array, space = actions.numpy(), self.action_space
-        return array.clip(space.low, space.high) if isinstance(space, gym.spaces.Box) else array + space.start
+        return array.clip(space.low, space.high) if isinstance(space, gym.spaces.Box) else array + self.first_action

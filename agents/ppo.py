@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import EpisodeStatistics, ReturnScale, RolloutBuffer, gae, rollout
+from visnav.agents.worlds import Worlds
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class PPO:
         ValueError: the worlds are of another number or autoreset mode, or the policy cannot read or act in them.
     """
 
-    def __init__(self, envs: gym.vector.VectorEnv, config: PPOConfig, seed: int = 0, total_steps: int = 10**6) -> None:
+    def __init__(self, envs: Worlds, config: PPOConfig, seed: int = 0, total_steps: int = 10**6) -> None:
         mode = envs.metadata.get("autoreset_mode")
         if mode != gym.vector.AutoresetMode.NEXT_STEP:
             raise ValueError(f"PPO needs worlds with autoreset_mode NEXT_STEP, which keeps final frames; got {mode}")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from visnav.agents.policy import ActorCritic, as_dict
+from visnav.agents.worlds import Worlds
 
 
 def is_image(space: gym.Space) -> bool:
@@ -34,7 +35,7 @@ class RolloutBuffer:
         age: (T + 1, N) int64, frames of the same episode before this one.
     """
 
-    def __init__(self, envs: gym.vector.VectorEnv, num_steps: int, frames: int = 1) -> None:
+    def __init__(self, envs: Worlds, num_steps: int, frames: int = 1) -> None:
         space, actions = envs.single_observation_space, envs.single_action_space
         self.num_steps, self.num_envs, self.frames = num_steps, envs.num_envs, frames
         rows = (num_steps, self.num_envs)
@@ -43,10 +44,10 @@ class RolloutBuffer:
         self._is_dict = isinstance(space, gym.spaces.Dict)
         for name, sensor in as_dict(space).items():
             self._past[name] = frames - 1 if is_image(sensor) else 0
-            shape = (self._past[name] + num_steps + 1, self.num_envs, *sensor.shape)
+            shape = (self._past[name] + num_steps + 1, self.num_envs, *(sensor.shape or ()))
             self.observations[name] = torch.from_numpy(np.zeros(shape, sensor.dtype))
         discrete = isinstance(actions, gym.spaces.Discrete)
-        self.actions = torch.zeros((*rows, *actions.shape), dtype=torch.int64 if discrete else torch.float32)
+        self.actions = torch.zeros((*rows, *(actions.shape or ())), dtype=torch.int64 if discrete else torch.float32)
         self.log_probs, self.rewards = torch.zeros(rows), torch.zeros(rows)
         self.terminated, self.truncated = (torch.zeros(rows, dtype=torch.bool) for _ in range(2))
         self.values = torch.zeros(num_steps + 1, self.num_envs)
@@ -181,7 +182,7 @@ class ReturnScale:
 @torch.no_grad()
 def rollout(
     policy: ActorCritic,
-    envs: gym.vector.VectorEnv,
+    envs: Worlds,
     buffer: RolloutBuffer,
     generator: torch.Generator,
     statistics: EpisodeStatistics,

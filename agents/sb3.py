@@ -51,7 +51,7 @@ class VisnavVecEnv(VecEnv):
 
     def reset(self) -> VecEnvObs:
         """Start an episode in every world, with the seeds that `seed` was given."""
-        seeds = None if None in self._seeds else list(self._seeds)
+        seeds: Any = None if None in self._seeds else list(self._seeds)
         observation, info = self.envs.reset(seed=seeds)
         self.reset_infos = self._rows(info)
         self._reset_seeds()
@@ -107,7 +107,8 @@ class VisnavVecEnv(VecEnv):
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """What the batch renders."""
-        return self.envs.render() or [None] * self.num_envs
+        images: Any = self.envs.render()
+        return images or [None] * self.num_envs
 
 
 class EncoderExtractor(BaseFeaturesExtractor):
@@ -135,20 +136,20 @@ class EncoderExtractor(BaseFeaturesExtractor):
                 shape = space.shape
                 if is_image_space_channels_first(space):
                     shape = (*shape[1:], shape[0])
-                modules[name] = ENCODERS[encoder](shape)
-                size += modules[name].output_size
+                reader = ENCODERS[encoder](shape)
+                modules[name], size = reader, size + reader.output_size
             else:
                 modules[name] = nn.Flatten()
                 size += get_flattened_obs_dim(space)
         super().__init__(observation_space, size)
         self.sensors = nn.ModuleDict(modules)
-        self.bfloat16 = uses_bfloat16(precision)
+        self.in_bfloat16 = uses_bfloat16(precision)
 
     def forward(self, observation: Any) -> Tensor:
         """Features (B, features_dim) float32."""
         sensors = as_dict(observation)
         vectors = []
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
             for name, module in self.sensors.items():
                 values = sensors[name]
                 if values.ndim == 4 and values.shape[1:] != module.image_shape:

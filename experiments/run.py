@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import gymnasium as gym
 import tyro
 
-import visnav.envs  # noqa: F401, registers the IDs
 from visnav.agents.checkpoint import CheckpointError, load_policy, write_atomically
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPOConfig
+from visnav.agents.worlds import Worlds
+from visnav.envs.gym import VectorEnv
 
 PACKAGES = ("visnav", "torch", "numpy", "numba", "gymnasium", "safetensors")
 
@@ -68,7 +69,7 @@ class TrainConfig:
         return keywords
 
 
-def make_worlds(config: TrainConfig, num_envs: int, split: str | None) -> gym.vector.VectorEnv:
+def make_worlds(config: TrainConfig, num_envs: int, split: str | None) -> VectorEnv:
     """A batch of the worlds of a training, on levels of `split`.
 
     Raises:
@@ -76,12 +77,13 @@ def make_worlds(config: TrainConfig, num_envs: int, split: str | None) -> gym.ve
         ValueError: a keyword that they do not have, or a value that is impossible.
     """
     try:
-        return gym.make_vec(config.id, num_envs=num_envs, split=split, **config.env_keywords())
+        envs = gym.make_vec(config.id, num_envs=num_envs, split=split, **config.env_keywords())
     except TypeError as error:  # how Python, and so visnav.envs, refuses a keyword
         raise ValueError(str(error)) from error
+    return cast(VectorEnv, envs)
 
 
-def make_policy(config: TrainConfig, envs: gym.vector.VectorEnv) -> ActorCritic:
+def make_policy(config: TrainConfig, envs: Worlds) -> ActorCritic:
     """The policy of a training, with its first weights."""
     ppo = config.ppo
     spaces = envs.single_observation_space, envs.single_action_space
@@ -170,7 +172,7 @@ class Run:
                 f"`visnav train` ({error}); give a folder such as runs/visnav/MiniGrid-DoorKey-8x8-v0/<time>"
             ) from error
 
-    def load_policy(self, config: TrainConfig, envs: gym.vector.VectorEnv) -> ActorCritic:
+    def load_policy(self, config: TrainConfig, envs: Worlds) -> ActorCritic:
         """The trained policy, for worlds made by `make_worlds(config, …)`.
 
         Raises:

@@ -80,8 +80,13 @@ class Bar:
 
     def show(self, row: dict[str, float]) -> None:
         """Move to the state after an update."""
-        figures = {"mean_return": row["return"], "success": row["success"], "speed": row["steps_per_second"]}
-        self.progress.update(self.task, completed=min(row["steps"], self.total), **figures)
+        self.progress.update(
+            self.task,
+            completed=min(row["steps"], self.total),
+            speed=row["steps_per_second"],
+            mean_return=row["return"],
+            success=row["success"],
+        )
         if not self.console.is_terminal and time.monotonic() - self.last_line > 10:
             self.last_line = time.monotonic()
             self.console.print(

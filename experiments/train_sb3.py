@@ -153,7 +153,8 @@ def main(argv: list[str] | None = None) -> int:
     unseen: Any
     if config.zoo:
         unseen = VecNormalize(original_worlds(config, UNSEEN), training=False, norm_reward=False)
-        unseen.obs_rms = model.get_vec_normalize_env().obs_rms
+        trained: Any = model.get_vec_normalize_env()
+        unseen.obs_rms = trained.obs_rms
     else:
         unseen = visnav_worlds(config, "test")
     steps = model.num_timesteps

@@ -5,7 +5,7 @@ vector (B, output_size). Pixels stay uint8 in channels-last order until the firs
 them a channels-last NCHW tensor without moving a byte, and the division by 255 is folded into the weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -185,7 +185,7 @@ class PatchStem(Encoder):
         super().__init__(image_shape, output_size, maps)
 
 
-ENCODERS: dict[str, type[Encoder]] = {
+ENCODERS: dict[str, Callable[..., Encoder]] = {
     "nature": NatureCNN,
     "impala": Impala,
     "impoola": Impoola,
