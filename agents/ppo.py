@@ -25,11 +25,11 @@ class PPOConfig:
     """Worlds stepped together."""
     num_steps: int = 64
     """Steps of each world in a rollout."""
-    epochs: int = 2
+    epochs: int = 3
     """Passes over a rollout."""
     minibatches: int = 8
     """Parts that a pass is cut into; must divide num_envs * num_steps."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     """Adam's step size at the start."""
     final_learning_rate: float = 0.0
     """Its value at the last update; linear in between."""
