@@ -1,4 +1,7 @@
-"""`visnav list [FILTER]`: the environments; a table on a terminal, plain lines elsewhere."""
+"""`visnav list [FILTER]`: the environments; a table on a terminal, plain lines elsewhere.
+
+visnav list doorkey --layouts 1000000      (how many different layouts there are among the first million levels)
+"""
 
 import argparse
 import difflib
@@ -7,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import gymnasium as gym
+import numpy as np
 
 from visnav.envs import TASKS
 
@@ -31,15 +35,22 @@ def main(argv: list[str] | None = None) -> int:
     """Print the IDs that contain FILTER."""
     parser = argparse.ArgumentParser(prog="visnav list", description="The IDs of the environments.")
     parser.add_argument("filter", nargs="?", default="", help="print only IDs that contain this, in any case")
+    parser.add_argument("--layouts", type=int, metavar="N", help="count distinct layouts among the first N levels")
     options = parser.parse_args(argv)
+    if options.layouts is not None and options.layouts < 1:
+        raise ValueError(f"--layouts is a number of levels, at least 1; got {options.layouts}")
     found = [env_id for env_id in TASKS if options.filter.lower() in env_id.lower()]
     if not found:
         near = nearest_ids(options.filter)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise ValueError(f"no ID contains {options.filter!r}{hint}")
-    rows = [(env_id, *described(env_id)) for env_id in found]
+    names = ["ID", "cells", "steps", "mission"]
+    rows: list[tuple[str, ...]] = [(env_id, *described(env_id)) for env_id in found]
+    if options.layouts is not None:
+        names.insert(3, "layouts")
+        rows = [(*row[:3], f"{count_layouts(row[0], options.layouts):,}", *row[3:]) for row in rows]
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
-        print_table(rows)
+        print_table(names, rows)
     else:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
@@ -55,14 +66,27 @@ def described(env_id: str) -> tuple[str, str, str]:
     return f"{task.width}x{task.height}", str(task.max_steps), mission
 
 
-def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+def count_layouts(env_id: str, levels: int) -> int:
+    """How many different layouts (cells and agent's pose) levels 0 to `levels` - 1 have."""
+    layouts = []
+    envs = gym.make_vec(env_id, num_envs=min(levels, 4096), camera="symbolic")
+    for first in range(0, levels, envs.num_envs):
+        numbers = np.minimum(np.arange(first, first + envs.num_envs), levels - 1)
+        envs.reset(options={"level": numbers})
+        layouts.append(envs.unwrapped.layouts)  # type: ignore[attr-defined]
+    envs.close()
+    return len(np.unique(np.concatenate(layouts)))
+
+
+def print_table(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
     """Print with rich, fitted to the terminal."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{len(rows)} environments", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name, style in (("ID", "cyan"), ("cells", ""), ("steps", ""), ("mission", "dim")):
-        table.add_column(name, style=style, overflow="fold", no_wrap=name != "mission")
+    styles = {"ID": "cyan", "mission": "dim"}
+    for name in names:
+        table.add_column(name, style=styles.get(name, ""), overflow="fold", no_wrap=name != "mission")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
