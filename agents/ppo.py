@@ -20,15 +20,15 @@ from visnav.agents.rollout import EpisodeStatistics, ReturnScale, RolloutBuffer,
 class PPOConfig:
     """Hyper-parameters of PPO and of the policy that it trains."""
 
-    num_envs: int = 256
+    num_envs: int = 128
     """Worlds stepped together."""
-    num_steps: int = 32
+    num_steps: int = 64
     """Steps of each world in a rollout."""
     epochs: int = 2
     """Passes over a rollout."""
-    minibatches: int = 4
+    minibatches: int = 8
     """Parts that a pass is cut into; must divide num_envs * num_steps."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     """Adam's step size at the start."""
     final_learning_rate: float = 0.0
     """Its value at the last update; linear in between."""
@@ -44,9 +44,9 @@ class PPOConfig:
     """Weight of the value loss ½ (V - target)²."""
     max_grad_norm: float = 0.5
     """The gradient is scaled down to this length."""
-    normalise_advantages: bool = True
-    """Give the advantages of a minibatch mean 0 and deviation 1."""
-    scale_rewards: bool = False
+    normalise_advantages: bool = False
+    """Give the advantages of a minibatch mean 0 and deviation 1. Before the first reward that makes noise loud."""
+    scale_rewards: bool = True
     """Divide rewards by the running deviation of the discounted return."""
     encoder: str = "patch"
     """Image encoder: patch, nature, impala or impoola."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import sys
 import tempfile
 import threading
@@ -23,6 +25,7 @@ from numba.core.types import CompileResultWAP, FunctionType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+KEPT_CACHES = 12  # compile caches of older sources that are left alone
 MIN_ROWS_PER_THREAD = 128  # below this a second thread costs more than it saves (see experiments/JOURNAL.md)
 
 # Numba's annotations leave out settings that it has.
@@ -66,6 +69,13 @@ def _cache_root() -> Path:
         return Path(tempfile.gettempdir()) / f"visnav-cache-{os.getuid() if hasattr(os, 'getuid') else 0}"
 
 
+def _forget_old_folders(root: Path) -> None:
+    """Remove all but the newest caches: edits and versions would pile up, some megabytes each."""
+    folders = [path for path in root.iterdir() if path.is_dir() and re.fullmatch(r"[0-9a-f]{20}", path.name)]
+    for old in sorted(folders, key=lambda path: path.stat().st_mtime)[:-KEPT_CACHES]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
 @cache
 def cache_folder(*extra_files: str) -> Path:
     """Folder of compiled functions for the sources as they are now; made when missing.
@@ -75,6 +85,7 @@ def cache_folder(*extra_files: str) -> Path:
     folder = _cache_root() / kernel_hash(*extra_files)
     if not folder.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        _forget_old_folders(folder.parent)
         if not numba_config.DISABLE_JIT:
             print("visnav: compiling for this machine, once (about 20 seconds) ...", file=sys.stderr, flush=True)
     return folder

@@ -253,11 +253,9 @@ class Env(_Face, gym.Env[Any, Any]):
             raise ValueError(unknown_name("reset option", "reset_mask", ("level",)))
         super().reset(seed=seed)
         self._choose_episodes(None if seed is None else [seed], options)
-        sensors = self.simulation.allocate()
-        self.simulation.observe(sensors)
         if self.render_mode == "human":
             self._show()
-        return self._observation(sensors), self._info(False)
+        return self.render_observation(), self._info(False)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Play one action.
@@ -299,6 +297,13 @@ class Env(_Face, gym.Env[Any, Any]):
             "mission": self.simulation.missions()[0],
             "success": success,
         }
+
+    def render_observation(self) -> Any:
+        """The current observation again, as after `set_state`."""
+        self._need_reset()
+        sensors = self.simulation.allocate()
+        self.simulation.observe(sensors)
+        return self._observation(sensors)
 
     def render(self) -> NDArray[np.uint8] | None:
         """The whole grid from above, 32 pixels a cell; in a window with render_mode="human"."""

@@ -99,8 +99,10 @@ def is_free(level, x, y):  # type: ignore[no-untyped-def]
 @jit
 def random_free(rng, level, x, y, width, height):  # type: ignore[no-untyped-def]
     """MiniGrid's `place_obj` without the object: a free cell of a rectangle, as (x, y); column first is drawn."""
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(left + width, level.cells.shape[1]), min(top + height, level.cells.shape[0])
+    rows, columns = level.cells.shape
+    left, top = (x if x > 0 else 0), (y if y > 0 else 0)  # min() and max() of integers do not compile for CUDA
+    right = left + width if left + width < columns else columns
+    bottom = top + height if top + height < rows else rows
     for _ in range(MAX_TRIES):
         column = integers(rng, left, right)
         row = integers(rng, top, bottom)

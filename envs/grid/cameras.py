@@ -170,9 +170,9 @@ def draw_tiles(i, world, params, view, codes, tiles, image_out):  # type: ignore
     look_around(i, world, params, view)
     size = params.view_size
     for k in range(size * size):
-        codes[i, k] = view[i, k] + NO_AGENT * 2 * LOOKS
+        codes[i, k] = np.uint16(view[i, k]) + np.uint16(NO_AGENT * 2 * LOOKS)
     here = size * size - 1 - size // 2
-    codes[i, here] = view[i, here] + UP * 2 * LOOKS
+    codes[i, here] = np.uint16(view[i, here]) + np.uint16(UP * 2 * LOOKS)
     _copy_tiles(codes[i], size, size, tiles, image_out[i])
 
 

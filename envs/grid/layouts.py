@@ -15,7 +15,7 @@ from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import Task
 
 BATCH = 4096  # levels made at once
-MANY = 2**20  # draws after which a task whose layouts hardly repeat is given up
+MANY = 2**22  # draws after which a task whose layouts hardly repeat is given up
 
 
 class LayoutCount(NamedTuple):
@@ -33,10 +33,10 @@ def count_layouts(task: Task, max_draws: int = 2**24) -> LayoutCount:
     They are taken to be all when the last doubling of the draws found none that is new, and none was seen only once.
     """
     simulation = GridSimulation(task, BATCH, camera="symbolic")
-    layouts = np.zeros(0, np.uint64)
+    layouts = _layouts(simulation, 0)
     seconds, known = 0.0, 0
     while True:
-        target = max(BATCH, 2 * len(layouts))
+        target = 2 * len(layouts)
         started = time.perf_counter()
         batches = [_layouts(simulation, first) for first in range(len(layouts), target, BATCH)]
         seconds += time.perf_counter() - started
@@ -46,7 +46,7 @@ def count_layouts(task: Task, max_draws: int = 2**24) -> LayoutCount:
         exact = distinct == known and bool(times_seen.min() > 1)
         hopeless = len(layouts) >= MANY and 2 * distinct > len(layouts)
         if exact or hopeless or len(layouts) >= max_draws:
-            return LayoutCount(distinct, exact, len(layouts), seconds / len(layouts))
+            return LayoutCount(distinct, exact, len(layouts), seconds / (len(layouts) - BATCH))
         known = distinct
 
 

@@ -30,6 +30,7 @@ from visnav.envs.grid.world import (
     LAVA_KIND,
     LOOK,
     MAX_DRAWS,
+    MAX_FAILURES,
     OPEN_DOOR,
     PICK_UP,
     PICKUP,
@@ -227,14 +228,17 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
 def reset(i, world, slots, source, level_function, args):  # type: ignore[no-untyped-def]
     """Start slot i's next episode: the level asked for, else the next one of its stream that is in the split.
 
-    `slots.failed[i]` stays set when the level asked for cannot be made, or none was found in MAX_DRAWS draws.
+    `slots.failed[i]` stays set when the level asked for cannot be made, nor MAX_FAILURES of those drawn, or when
+    MAX_DRAWS of them were not in the split.
     """
     if slots.next_level[i] >= 0:
         make_level(i, slots.next_level[i], world, slots, level_function, args)
         slots.next_level[i] = -1
         return
+    failures = 0
     for _ in range(MAX_DRAWS):
         make_level(i, _draw_level(i, slots, source), world, slots, level_function, args)
-        if not slots.failed[i] and _in_split(slots.layout[i], source.split):
+        failures += slots.failed[i]
+        if failures == MAX_FAILURES or (not slots.failed[i] and _in_split(slots.layout[i], source.split)):
             return
     slots.failed[i] = True

@@ -61,6 +61,7 @@ PLAYING, ENDED, CHOSEN, FRESH, UNSTARTED = range(5)
 SPLITS = {None: 0, "train": 1, "test": 2}
 TEST_SHARE = 5  # one layout in five is for testing
 MAX_DRAWS = 10_000  # level numbers tried before a split is called empty
+MAX_FAILURES = 20  # levels that could not be made before the task is called impossible
 
 
 class World(NamedTuple):

@@ -71,9 +71,7 @@ def test_sb3_accepts_the_single_world() -> None:
     check_env(gym.make(ID).unwrapped, warn=False)
 
 
-@pytest.mark.parametrize(
-    ("policy", "sensors"), [("CnnPolicy", ("rgb",)), ("MultiInputPolicy", ("rgb", "direction"))]
-)
+@pytest.mark.parametrize(("policy", "sensors"), [("CnnPolicy", ("rgb",)), ("MultiInputPolicy", ("rgb", "direction"))])
 def test_sb3_trains_our_encoder(policy: str, sensors: tuple[str, ...]) -> None:
     envs = VecMonitor(worlds(8, sensors=sensors, max_steps=10))
     kwargs = {"features_extractor_class": EncoderExtractor, "features_extractor_kwargs": {"encoder": "patch"}}

@@ -122,6 +122,16 @@ def test_editing_a_kernel_file_is_picked_up_by_the_next_start(tmp_path: Path) ->
     assert probe(package, cache).stdout.split()[0] == "3"  # the rule that was edited is inlined in another file's
 
 
+def test_only_the_newest_caches_are_kept(tmp_path: Path) -> None:
+    for k in range(batch.KEPT_CACHES + 3):
+        (tmp_path / f"{k:020x}").mkdir()
+        os.utime(tmp_path / f"{k:020x}", (k, k))
+    (tmp_path / "of somebody else").mkdir()
+    batch._forget_old_folders(tmp_path)
+    kept = {f"{k:020x}" for k in range(3, batch.KEPT_CACHES + 3)} | {"of somebody else"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
 def test_the_users_numba_settings_are_left_alone() -> None:
     import numba
 

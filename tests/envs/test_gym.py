@@ -183,6 +183,9 @@ def test_render_observation_shows_a_restored_state() -> None:
     assert not (envs.render_observation() == observation).all()
     envs.set_state(later)
     np.testing.assert_array_equal(envs.render_observation(), observation)
+    env = gym.make(ID).unwrapped
+    env.set_state(envs.get_state([3]))
+    np.testing.assert_array_equal(env.render_observation(), observation[3])
 
 
 def test_a_foreign_state_is_refused_and_changes_nothing() -> None:

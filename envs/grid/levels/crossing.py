@@ -37,7 +37,7 @@ def crossing(rng, level, size, num_crossings, obstacle):  # type: ignore[no-unty
     for k in range(2 * places):
         order[k] = k
     shuffle(rng, order, 2 * places)
-    rivers = min(num_crossings, 2 * places)
+    rivers = num_crossings if num_crossings < 2 * places else 2 * places
     rivers_down, rivers_across = 0, 0
     for k in range(2 * places):
         if not _is_among(k, order, rivers):
