@@ -244,22 +244,36 @@ class PPO:
         """Take over a state that `state` gave.
 
         Raises:
-            KeyError, ValueError, RuntimeError: the state is of another policy, world or number of worlds.
+            ValueError: the state is of another configuration, policy or batch of worlds; nothing has changed then.
         """
+        self._check(arrays, values)
         groups: dict[str, dict[str, np.ndarray]] = {}
         for name, array in arrays.items():
             group, _, member = name.partition("/")
             groups.setdefault(group, {})[member] = array
+        self.envs.set_state(groups["worlds"])  # first, for it may refuse
         self.policy.load_state_dict({name: torch.tensor(array) for name, array in groups["policy"].items()})
-        self._load_optimizer(groups["optimizer"])
+        self._load_optimizer(groups.get("optimizer", {}))  # empty before the first update
         carry = {name: torch.tensor(array) for name, array in groups["buffer"].items()}
         for name, tensor in self.buffer.carry().items():
             tensor.copy_(carry[name])
         self.statistics.load(groups["statistics"])
         self.return_scale.load(groups["return_scale"])
         self.generator.set_state(torch.tensor(groups["generator"]["state"]))
-        self.envs.set_state(groups["worlds"])
         self.steps = values["steps"]
+
+    def _check(self, arrays: dict[str, np.ndarray], values: dict) -> None:
+        """Refuse a state that is not one of this training."""
+        own, own_values = self.state()
+        for name, value in own_values["ppo"].items():
+            if values["ppo"].get(name) != value:
+                raise ValueError(f"its {name} is {values['ppo'].get(name)}, here it is {value}")
+        for name, array in own.items():
+            if name not in arrays:
+                if not name.startswith("optimizer/"):
+                    raise ValueError(f"it has no {name}")
+            elif (arrays[name].shape, arrays[name].dtype) != (array.shape, array.dtype):
+                raise ValueError(f"its {name} is {arrays[name].shape}, here it is {array.shape}")
 
     def _optimizer_arrays(self) -> dict[str, np.ndarray]:
         state = self.optimizer.state_dict()["state"]

@@ -42,7 +42,8 @@ class VisnavVecEnv(VecEnv):
         mode = envs.metadata.get("autoreset_mode")
         if mode != gym.vector.AutoresetMode.SAME_STEP:
             raise ValueError(
-                f'SB3 resets a world in the step that ends it: make the batch with autoreset_mode="SameStep"; got {mode}'
+                'SB3 resets a world in the step that ends it: make the batch with autoreset_mode="SameStep"; '
+                f"this one has {mode}"
             )
         self.envs = envs
         self.actions = np.zeros(0)

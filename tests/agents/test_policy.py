@@ -87,7 +87,7 @@ def test_spaces_and_encoders_that_it_does_not_know_are_named(
 def test_an_unknown_precision_is_refused() -> None:
     assert uses_bfloat16("bf16")
     assert not uses_bfloat16("fp32")
-    with pytest.raises(ValueError, match="'fp16'.*auto, bf16, fp32"):
+    with pytest.raises(ValueError, match=r"'fp16'.*auto, bf16, fp32"):
         uses_bfloat16("fp16")
 
 

@@ -1,0 +1,152 @@
+"""The commands train and evaluate: what a run leaves behind, Ctrl-C and resume, mistakes at the keyboard."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+import torch
+
+from visnav.agents.checkpoint import CheckpointError
+from visnav.agents.ppo import PPOConfig
+from visnav.experiments import evaluate, train
+from visnav.experiments.run import Run, TrainConfig
+
+torch.set_num_threads(1)
+
+ID = "visnav/MiniGrid-Empty-5x5-v0"
+SMALL = ["--num-envs", "16", "--num-steps", "16", "--minibatches", "2"]
+
+
+def only_run(folder: Path) -> Run:
+    (run,) = (folder / "runs" / ID).iterdir()
+    return Run(run)
+
+
+@pytest.fixture
+def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run of eight updates."""
+    monkeypatch.chdir(tmp_path)
+    assert train.main([ID, "--total-steps", "2048", "--seed", "5", *SMALL, "--env", "max_steps=20"]) == 0
+    return only_run(tmp_path)
+
+
+def test_a_run_leaves_its_configuration_metrics_checkpoint_policy_and_curve(finished: Run) -> None:
+    about = json.loads((finished.folder / "config.json").read_text())
+    assert about["train"]["seed"] == 5
+    assert about["train"]["ppo"]["num_envs"] == 16
+    assert about["train"]["ppo"]["gamma"] == PPOConfig().gamma
+    assert about["versions"]["torch"] == torch.__version__
+    assert "git" in about
+    rows = finished.read_metrics()
+    assert [row["steps"] for row in rows] == [256.0 * i for i in range(1, 9)]
+    assert {"success", "return", "length", "entropy", "steps_per_second", "seconds"} <= rows[0].keys()
+    assert all(later["seconds"] > row["seconds"] for row, later in itertools.pairwise(rows))
+    assert finished.curve.read_bytes().startswith(b"\x89PNG")
+    assert any(path.name.startswith("events.out.tfevents") for path in finished.folder.iterdir())
+    assert not list(finished.folder.rglob("*tmp*"))
+    config = finished.read_config()
+    assert config.ppo.num_steps == 16
+    assert config.env_keywords() == {"max_steps": 20}
+
+
+def test_resuming_by_command_equals_never_having_stopped(
+    finished: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """A second run, interrupted after its third update and resumed, ends with the same policy and metrics."""
+    iterate, count = train.PPO.iterate, 0
+
+    def interrupt_in_the_third(trainer: train.PPO) -> dict[str, float]:
+        nonlocal count
+        count += 1
+        if count == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return iterate(trainer)
+
+    monkeypatch.setattr(train.PPO, "iterate", interrupt_in_the_third)
+    code = train.main([ID, "--total-steps", "2048", "--seed", "5", *SMALL, "--env", "max_steps=20", "--runs", "other"])
+    assert code == 130
+    resume = re.search(r"visnav train (--resume \S+)", capsys.readouterr().out)
+    assert resume
+    assert train.main(resume[1].split()) == 0
+    (run,) = (Run(path) for path in Path("other", ID).iterdir())
+    assert run.policy.read_bytes() == finished.policy.read_bytes()
+    assert [row["steps"] for row in run.read_metrics()] == [row["steps"] for row in finished.read_metrics()]
+    assert [row["return"] for row in run.read_metrics()] == [row["return"] for row in finished.read_metrics()]
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_terminal_writes_a_checkpoint(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "visnav.experiments.train", ID, "--total-steps", "100000000", *SMALL]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.rglob("metrics.csv")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    run = only_run(tmp_path)
+    assert process.returncode == 130
+    assert f"visnav train --resume {run.folder.relative_to(tmp_path)}" in output
+    assert run.checkpoint.is_file()
+
+
+def test_training_stops_at_the_target(tmp_path: Path) -> None:
+    config = TrainConfig(
+        ID, total_steps=200_000, target_success=0.9, runs=str(tmp_path), ppo=PPOConfig(num_envs=32, num_steps=32)
+    )
+    outcome = train.train(config)
+    rows = outcome.run.read_metrics()
+    assert rows[-1]["success"] >= 0.9
+    assert all(row["success"] < 0.9 for row in rows[:-1])
+    assert outcome.steps == rows[-1]["steps"] < 200_000
+
+
+def test_evaluate_prints_success_return_and_length(finished: Run, capsys: pytest.CaptureFixture) -> None:
+    assert evaluate.main([str(finished.folder), "--episodes", "20", "--split", "None"]) == 0
+    output = capsys.readouterr().out
+    assert "episodes  20" in output
+    for name in ("success", "return", "length"):
+        assert re.search(rf"{name} +[\d.]+", output)
+
+
+def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(gym.error.Error, match="MiniGrid-Empty-5x5"):
+        train.main(["visnav/MiniGrid-Empty-5x5-v9", *SMALL])
+    with pytest.raises(ValueError, match="camera"):
+        train.main([ID, *SMALL, "--env", "camera=fisheye"])
+    with pytest.raises(ValueError, match="colour"):
+        train.main([ID, *SMALL, "--env", "colour=red"])
+    with pytest.raises(ValueError, match="pairs name=value, got 'camera'"):
+        train.main([ID, *SMALL, "--env", "camera"])
+    with pytest.raises(ValueError, match="unknown encoder 'resnet'"):
+        train.main([ID, *SMALL, "--encoder", "resnet"])
+    assert not list(tmp_path.iterdir()), "a mistake leaves no folder behind"
+
+
+def test_an_unwritable_folder_is_refused_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(train.PPO, "iterate", lambda trainer: pytest.fail("training started"))
+    with pytest.raises(OSError, match=r"cannot write runs to .*file.*--runs"):
+        train.main([ID, *SMALL, "--runs", str(tmp_path / "file")])
+
+
+def test_folders_that_are_no_runs_are_refused(tmp_path: Path, finished: Run) -> None:
+    with pytest.raises(CheckpointError, match="not the folder of a run"):
+        evaluate.main([str(tmp_path / "nothing")])
+    with pytest.raises(CheckpointError, match="not the folder of a run"):
+        train.main(["--resume", str(tmp_path / "nothing")])
+    finished.policy.write_bytes(finished.policy.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="damaged"):
+        evaluate.main([str(finished.folder)])
+    finished.checkpoint.unlink()
+    with pytest.raises(CheckpointError, match="there is no file"):
+        train.main(["--resume", str(finished.folder)])
