@@ -1,4 +1,7 @@
-"""`visnav list [FILTER]`: the environments; a table on a terminal, plain lines elsewhere."""
+"""`visnav list [FILTER]`: the environments; a table on a terminal, plain lines elsewhere.
+
+visnav list doorkey --layouts 1000000      (how many different layouts there are, drawing a million levels at most)
+"""
 
 import argparse
 import difflib
@@ -9,6 +12,7 @@ from collections.abc import Sequence
 import gymnasium as gym
 
 from visnav.envs import TASKS
+from visnav.envs.grid.layouts import count_layouts
 
 
 def nearest_ids(name: str, count: int = 3) -> list[str]:
@@ -31,15 +35,22 @@ def main(argv: list[str] | None = None) -> int:
     """Print the IDs that contain FILTER."""
     parser = argparse.ArgumentParser(prog="visnav list", description="The IDs of the environments.")
     parser.add_argument("filter", nargs="?", default="", help="print only IDs that contain this, in any case")
+    parser.add_argument("--layouts", type=int, metavar="N", help="count distinct layouts, drawing at most N levels")
     options = parser.parse_args(argv)
+    if options.layouts is not None and options.layouts < 1:
+        raise ValueError(f"--layouts is a number of levels, at least 1; got {options.layouts}")
     found = [env_id for env_id in TASKS if options.filter.lower() in env_id.lower()]
     if not found:
         near = nearest_ids(options.filter)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise ValueError(f"no ID contains {options.filter!r}{hint}")
-    rows = [(env_id, *described(env_id)) for env_id in found]
+    names = ["ID", "cells", "steps", "mission"]
+    rows: list[tuple[str, ...]] = [(env_id, *described(env_id)) for env_id in found]
+    if options.layouts is not None:
+        names.insert(3, "layouts")
+        rows = [(*row[:3], layouts(row[0], options.layouts), *row[3:]) for row in rows]
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
-        print_table(rows)
+        print_table(names, rows)
     else:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
@@ -55,14 +66,21 @@ def described(env_id: str) -> tuple[str, str, str]:
     return f"{task.width}x{task.height}", str(task.max_steps), mission
 
 
-def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+def layouts(env_id: str, most: int) -> str:
+    """How many different layouts there are: a number where these are all, else "≥ ", what was found."""
+    found = count_layouts(TASKS[env_id](), most)
+    return f"{found.distinct:,}" if found.exact else f"≥ {found.distinct:,}"
+
+
+def print_table(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
     """Print with rich, fitted to the terminal."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{len(rows)} environments", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name, style in (("ID", "cyan"), ("cells", ""), ("steps", ""), ("mission", "dim")):
-        table.add_column(name, style=style, overflow="fold", no_wrap=name != "mission")
+    styles = {"ID": "cyan", "mission": "dim"}
+    for name in names:
+        table.add_column(name, style=styles.get(name, ""), overflow="fold", no_wrap=name != "mission")
     for row in rows:
         table.add_row(*row)
     Console().print(table)

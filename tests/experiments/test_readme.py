@@ -1,0 +1,58 @@
+"""What the README shows is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import visnav.envs
+from visnav.envs.gym import COMMON
+from visnav.experiments import cli, play, watch
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_its_task_is_the_file_that_a_test_trains_on() -> None:
+    assert (ROOT / "docs" / "two_rooms.py").read_text(encoding="utf-8") in CODE
+
+
+def test_its_first_example_runs() -> None:
+    names: dict[str, object] = {}
+    exec(CODE[0], names)
+    assert names["observation"].shape == (256, 64, 64, 3)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_its_example_for_stable_baselines3_runs() -> None:
+    pytest.importorskip("stable_baselines3")
+    (example,) = (block for block in CODE if "stable_baselines3" in block)
+    names: dict[str, object] = {}
+    exec(example.replace("learn(1_000_000)", "learn(1)").replace("envs, policy", "envs, n_steps=8, policy"), names)
+    assert names["model"].num_timesteps >= 1  # type: ignore[attr-defined]
+
+
+def test_it_names_every_family_and_counts_the_ids() -> None:
+    ids = [env_id for env_id in visnav.envs.TASKS if env_id.startswith("visnav/MiniGrid-")]
+    assert f"{len(ids)} MiniGrid environments" in README
+    table = README.partition("Distinct layouts |")[2].partition("\n\n")[0]
+    for env_id in ids:
+        variant = re.fullmatch(r"visnav/MiniGrid-([A-Z][A-Za-z]+?)-?(\d+x\d+|Random-.*|S\d.*|N\d.*)?(-v\d)", env_id)
+        assert variant, env_id
+        family, size = variant[1], variant[2]
+        (row,) = [line for line in table.splitlines() if f"`{family}" in line or f", `{family}" in line]
+        assert size is None or size in row, env_id
+
+
+def test_it_names_every_keyword_every_command_and_every_key() -> None:
+    assert [name for name in COMMON if f"`{name}`" not in README and name != "device"] == []
+    assert [name for name in cli.COMMANDS if f"visnav {name}" not in README] == []
+    keys = {key for names in [*play.HELP, *watch.HELP] for key in re.split(r", | ", names) if len(key) > 1}
+    assert [key for key in keys if key not in README and key != "period"] == []
+
+
+def test_its_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert len(links) > 5
+    assert [link for link in links if not (ROOT / link).exists()] == []
