@@ -1,6 +1,6 @@
 """`visnav list [FILTER]`: the environments; a table on a terminal, plain lines elsewhere.
 
-visnav list doorkey --layouts 1000000      (how many different layouts there are among the first million levels)
+visnav list doorkey --layouts 1000000      (how many different layouts there are, drawing a million levels at most)
 """
 
 import argparse
@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 
 import gymnasium as gym
-import numpy as np
 
 from visnav.envs import TASKS
+from visnav.envs.grid.layouts import count_layouts
 
 
 def nearest_ids(name: str, count: int = 3) -> list[str]:
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print the IDs that contain FILTER."""
     parser = argparse.ArgumentParser(prog="visnav list", description="The IDs of the environments.")
     parser.add_argument("filter", nargs="?", default="", help="print only IDs that contain this, in any case")
-    parser.add_argument("--layouts", type=int, metavar="N", help="count distinct layouts among the first N levels")
+    parser.add_argument("--layouts", type=int, metavar="N", help="count distinct layouts, drawing at most N levels")
     options = parser.parse_args(argv)
     if options.layouts is not None and options.layouts < 1:
         raise ValueError(f"--layouts is a number of levels, at least 1; got {options.layouts}")
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     rows: list[tuple[str, ...]] = [(env_id, *described(env_id)) for env_id in found]
     if options.layouts is not None:
         names.insert(3, "layouts")
-        rows = [(*row[:3], f"{count_layouts(row[0], options.layouts):,}", *row[3:]) for row in rows]
+        rows = [(*row[:3], layouts(row[0], options.layouts), *row[3:]) for row in rows]
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
         print_table(names, rows)
     else:
@@ -66,16 +66,10 @@ def described(env_id: str) -> tuple[str, str, str]:
     return f"{task.width}x{task.height}", str(task.max_steps), mission
 
 
-def count_layouts(env_id: str, levels: int) -> int:
-    """How many different layouts (cells and agent's pose) levels 0 to `levels` - 1 have."""
-    layouts = []
-    envs = gym.make_vec(env_id, num_envs=min(levels, 4096), camera="symbolic")
-    for first in range(0, levels, envs.num_envs):
-        numbers = np.minimum(np.arange(first, first + envs.num_envs), levels - 1)
-        envs.reset(options={"level": numbers})
-        layouts.append(envs.unwrapped.layouts)  # type: ignore[attr-defined]
-    envs.close()
-    return len(np.unique(np.concatenate(layouts)))
+def layouts(env_id: str, most: int) -> str:
+    """How many different layouts there are: a number where these are all, else "≥ ", what was found."""
+    found = count_layouts(TASKS[env_id](), most)
+    return f"{found.distinct:,}" if found.exact else f"≥ {found.distinct:,}"
 
 
 def print_table(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:

@@ -35,7 +35,7 @@ def test_list_prints_what_the_environment_has(capsys: pytest.CaptureFixture[str]
 
 def test_list_counts_the_layouts(capsys: pytest.CaptureFixture[str]) -> None:
     """Empty-Random-5x5: 8 free cells (the goal takes the ninth) and 4 directions; Empty-5x5: always the same."""
-    assert cli.main(["list", "empty", "--layouts", "5000"]) == 0
+    assert cli.main(["list", "empty", "--layouts", "20000"]) == 0
     counts = {line.split()[0]: line.split()[3] for line in capsys.readouterr().out.splitlines()}
     assert counts["visnav/MiniGrid-Empty-Random-5x5-v0"] == "32"
     assert counts["visnav/MiniGrid-Empty-5x5-v0"] == "1"
