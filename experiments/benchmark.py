@@ -169,7 +169,7 @@ def ready_made_levels(env_id: str, camera: str, num_envs: int) -> Play:
     bank = World(*(array.copy() for array in simulation.world))
     position = np.arange(num_envs)
 
-    @numba.njit(nogil=True)  # type: ignore[misc]
+    @numba.njit(nogil=True)
     def copy_rows(lo, hi, world, bank, position, before, after):  # type: ignore[no-untyped-def]
         for i in range(lo, hi):
             if world.phase[i] == before:
@@ -253,50 +253,24 @@ def frames(options: argparse.Namespace) -> Iterator[Row]:
 
 def peers(options: argparse.Namespace) -> Iterator[Row]:
     """Ours against the original and against the fastest others, each with the observation that they share."""
-    size = max(options.batch_sizes)
-    duels: list[tuple[str, Callable[[], Play], str, Callable[[], Play | None], int, int]] = [
-        (
-            f"visnav {camera}",
-            lambda camera=camera: visnav_batch(options.id, camera, size),
-            f"minigrid {camera}",
-            lambda camera=camera: minigrid_single(options.id, camera),
-            size,
-            1,
-        )
-        for camera in ("tiles", "full", "symbolic")
-    ]
-    duels += [
-        (
-            "visnav symbolic",
-            lambda: visnav_batch(options.id, "symbolic", size),
-            "EnvPool symbolic",
-            lambda: envpool_batch(options.id, size),
-            size,
-            size,
-        ),
-        (
-            "visnav full",
-            lambda: visnav_batch(options.id, "full", size),
-            "NAVIX full",
-            lambda: navix_batch(options.id, size),
-            size,
-            size,
-        ),
-        (
-            "visnav tiles, gym.make",
-            lambda: single_player(gym.make(options.id)),
-            "minigrid tiles",
-            lambda: minigrid_single(options.id, "tiles"),
-            1,
-            1,
-        ),
-    ]
-    for name, ours, peer_name, make_peer, our_size, peer_size in duels:
-        peer = make_peer()
+    for name, ours, our_size, peer_name, peer, peer_size in duels(options.id, max(options.batch_sizes)):
         if peer is None:
             print(f"{peer_name}: not installed, or it has no {options.id.removeprefix('visnav/')}", file=sys.stderr)
-            continue
-        yield from compared("peers", {name: ours(), peer_name: peer}, (our_size, peer_size), options)
+        else:
+            yield from compared("peers", {name: ours, peer_name: peer}, (our_size, peer_size), options)
+
+
+def duels(env_id: str, size: int) -> Iterator[tuple[str, Play, int, str, Play | None, int]]:
+    """Name, player and batch size of ours, and the same of a peer."""
+    for camera in ("tiles", "full", "symbolic"):
+        ours = visnav_batch(env_id, camera, size)
+        yield f"visnav {camera}", ours, size, f"minigrid {camera}", minigrid_single(env_id, camera), 1
+    ours = visnav_batch(env_id, "symbolic", size)
+    yield "visnav symbolic", ours, size, "EnvPool symbolic", envpool_batch(env_id, size), size
+    ours = visnav_batch(env_id, "full", size)
+    yield "visnav full", ours, size, "NAVIX full", navix_batch(env_id, size), size
+    ours = single_player(gym.make(env_id))
+    yield "visnav tiles, gym.make", ours, 1, "minigrid tiles", minigrid_single(env_id, "tiles"), 1
 
 
 def threads(options: argparse.Namespace) -> Iterator[Row]:

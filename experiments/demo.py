@@ -35,7 +35,7 @@ def evaluation(run: Run, episodes: int, seed: int) -> str:
     result = evaluate_run(EvaluateConfig(run.folder, episodes=episodes, split="test", seed=seed))
     with contextlib.closing(gym.make_vec(ENV_ID, num_envs=episodes)) as envs:
         envs.reset(options={"level": result.levels})
-        distinct = len(np.unique(envs.unwrapped.layouts))
+        distinct = len(np.unique(envs.unwrapped.layouts))  # type: ignore[attr-defined]
     means = result.summary()
     return (
         f"Success on unseen layouts: {means['success']:.1%} of {episodes} episodes on {distinct} distinct layouts, "
