@@ -158,7 +158,7 @@ class ActorCritic(nn.Module):
         # Orthogonal weights, zero biases, a nearly uniform first policy: Andrychowicz et al. 2021 (arXiv:2006.05990).
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
-                gain = 0.01 if module is self.actor else 1.0 if module is self.critic else 2**0.5
+                gain = 0.01 if module in (self.actor, self.critic) else 2**0.5
                 nn.init.orthogonal_(module.weight, gain)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)

@@ -21,33 +21,37 @@ from visnav.agents.worlds import Worlds
 class PPOConfig:
     """Hyper-parameters of PPO and of the policy that it trains."""
 
-    num_envs: int = 128
+    num_envs: int = 256
     """Worlds stepped together."""
-    num_steps: int = 64
+    num_steps: int = 32
     """Steps of each world in a rollout."""
-    epochs: int = 3
+    epochs: int = 2
     """Passes over a rollout."""
-    minibatches: int = 8
+    minibatches: int = 4
     """Parts that a pass is cut into; must divide num_envs * num_steps."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     """Adam's step size at the start."""
     final_learning_rate: float = 0.0
     """Its value at the last update; linear in between."""
+    adam_beta2: float = 0.99
+    """Decay of Adam's mean square. With 0.999 the large value errors of the first updates slow the next thousand."""
+    adam_eps: float = 1e-8
+    """Added to Adam's denominator. 1e-5 is larger than the gradients of a task whose rewards are rare."""
     gamma: float = 0.99
     """Discount a step."""
     gae_lambda: float = 0.95
     """Trace decay of the advantage estimate."""
     clip: float = 0.2
     """The policy's probability ratio is clipped to 1 ± this."""
-    entropy_coef: float = 0.01
-    """Weight of the entropy bonus."""
+    entropy_coef: float = 3e-4
+    """Weight of the entropy bonus. More undoes what rare rewards taught, as advantages are not normalised."""
     value_coef: float = 0.5
     """Weight of the value loss ½ (V - target)²."""
     max_grad_norm: float = 0.5
     """The gradient is scaled down to this length."""
     normalise_advantages: bool = False
     """Give the advantages of a minibatch mean 0 and deviation 1. Before the first reward that makes noise loud."""
-    scale_rewards: bool = True
+    scale_rewards: bool = False
     """Divide rewards by the running deviation of the discounted return."""
     encoder: str = "patch"
     """Image encoder: patch, nature, impala or impoola."""
@@ -192,7 +196,13 @@ class PPO:
             config.precision,
             seed,
         )
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
+        self.optimizer = torch.optim.Adam(
+            self.policy.parameters(),
+            lr=config.learning_rate,
+            betas=(0.9, config.adam_beta2),
+            eps=config.adam_eps,
+            fused=True,
+        )
         self.generator = torch.Generator().manual_seed(seed)
         self.buffer = RolloutBuffer(envs, config.num_steps, config.frames)
         self.statistics = EpisodeStatistics(config.num_envs)

@@ -17,7 +17,16 @@ from visnav.agents.sb3 import EncoderExtractor
 
 STEPS, WORLDS, BATCHES = 8, 6, 3
 CONFIG = PPOConfig(
-    num_envs=WORLDS, num_steps=STEPS, epochs=1, minibatches=BATCHES, normalise_advantages=True, precision="fp32"
+    num_envs=WORLDS,
+    num_steps=STEPS,
+    epochs=1,
+    minibatches=BATCHES,
+    learning_rate=5e-4,
+    adam_beta2=0.999,
+    adam_eps=1e-5,
+    entropy_coef=0.01,
+    normalise_advantages=True,
+    precision="fp32",
 )
 
 
