@@ -21,16 +21,18 @@ from visnav.agents.worlds import Worlds
 class PPOConfig:
     """Hyper-parameters of PPO and of the policy that it trains."""
 
-    num_envs: int = 128
+    num_envs: int = 256
     """Worlds stepped together."""
-    num_steps: int = 64
+    num_steps: int = 32
     """Steps of each world in a rollout."""
-    epochs: int = 3
+    epochs: int = 2
     """Passes over a rollout."""
-    minibatches: int = 8
+    minibatches: int = 4
     """Parts that a pass is cut into; must divide num_envs * num_steps."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     """Adam's step size at the start."""
+    adam_eps: float = 1e-8
+    """Adam's ε. Where rewards are rare, gradients are far below the 1e-5 that is usual in PPO, which stops them."""
     final_learning_rate: float = 0.0
     """Its value at the last update; linear in between."""
     gamma: float = 0.99
@@ -39,7 +41,7 @@ class PPOConfig:
     """Trace decay of the advantage estimate."""
     clip: float = 0.2
     """The policy's probability ratio is clipped to 1 ± this."""
-    entropy_coef: float = 0.01
+    entropy_coef: float = 3e-4
     """Weight of the entropy bonus."""
     value_coef: float = 0.5
     """Weight of the value loss ½ (V - target)²."""
@@ -47,7 +49,7 @@ class PPOConfig:
     """The gradient is scaled down to this length."""
     normalise_advantages: bool = False
     """Give the advantages of a minibatch mean 0 and deviation 1. Before the first reward that makes noise loud."""
-    scale_rewards: bool = True
+    scale_rewards: bool = False
     """Divide rewards by the running deviation of the discounted return."""
     encoder: str = "patch"
     """Image encoder: patch, nature, impala or impoola."""
@@ -57,7 +59,16 @@ class PPOConfig:
     """Of the encoder: bf16, fp32, or auto, which takes bf16 where the CPU has it in hardware."""
 
     def __post_init__(self) -> None:
-        positive = ("num_envs", "num_steps", "epochs", "minibatches", "learning_rate", "max_grad_norm", "frames")
+        positive = (
+            "num_envs",
+            "num_steps",
+            "epochs",
+            "minibatches",
+            "learning_rate",
+            "max_grad_norm",
+            "frames",
+            "adam_eps",
+        )
         for name in positive:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be greater than 0, got {getattr(self, name)}")
@@ -192,7 +203,9 @@ class PPO:
             config.precision,
             seed,
         )
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
+        self.optimizer = torch.optim.Adam(
+            self.policy.parameters(), lr=config.learning_rate, eps=config.adam_eps, fused=True
+        )
         self.generator = torch.Generator().manual_seed(seed)
         self.buffer = RolloutBuffer(envs, config.num_steps, config.frames)
         self.statistics = EpisodeStatistics(config.num_envs)

@@ -31,7 +31,7 @@ class TrainConfig:
     """The worlds, such as visnav/MiniGrid-DoorKey-8x8-v0; `visnav list` prints them."""
     seed: int = 0
     """Of weights, worlds, actions and minibatches."""
-    total_steps: int = 1_000_000
+    total_steps: int = 2_000_000
     """World steps to train for."""
     target_success: float | None = None
     """Stop early when this share of the last 256 episodes succeeded, such as 0.98."""

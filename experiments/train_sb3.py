@@ -36,7 +36,7 @@ class SB3Config:
     """The worlds; with --zoo an ID of the package minigrid."""
     seed: int = 0
     """Of weights, worlds and actions."""
-    total_steps: int = 1_000_000
+    total_steps: int = 2_000_000
     """World steps to train for."""
     target_success: float | None = None
     """Stop early when this share of the last episodes succeeded."""
@@ -75,6 +75,7 @@ def visnav_model(config: SB3Config) -> PPO:
         max_grad_norm=ppo.max_grad_norm,
         policy_kwargs={
             "net_arch": [],
+            "optimizer_kwargs": {"eps": ppo.adam_eps},
             "features_extractor_class": EncoderExtractor,
             "features_extractor_kwargs": {"encoder": ppo.encoder, "precision": ppo.precision},
         },

@@ -17,7 +17,15 @@ from visnav.agents.sb3 import EncoderExtractor
 
 STEPS, WORLDS, BATCHES = 8, 6, 3
 CONFIG = PPOConfig(
-    num_envs=WORLDS, num_steps=STEPS, epochs=1, minibatches=BATCHES, normalise_advantages=True, precision="fp32"
+    num_envs=WORLDS,
+    num_steps=STEPS,
+    epochs=1,
+    minibatches=BATCHES,
+    learning_rate=5e-4,
+    adam_eps=1e-5,
+    entropy_coef=0.01,
+    normalise_advantages=True,
+    precision="fp32",
 )
 
 
@@ -104,7 +112,7 @@ def test_one_update_equals_stable_baselines3(
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *args: norms.append(clip(*args)) or norms[-1])
     before = [parameter.clone() for parameter in policy.parameters()]
     model.train()
-    optimizer = torch.optim.Adam(policy.parameters(), lr=CONFIG.learning_rate, eps=1e-5, fused=True)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=CONFIG.learning_rate, eps=CONFIG.adam_eps, fused=True)
     report = update(policy, optimizer, buffer, advantages, CONFIG, generator)
 
     assert report["policy_loss"] == pytest.approx(logged["train/policy_gradient_loss"], abs=1e-5)
