@@ -61,7 +61,16 @@ class PPOConfig:
     """Of the encoder: bf16, fp32, or auto, which takes bf16 where the CPU has it in hardware."""
 
     def __post_init__(self) -> None:
-        positive = ("num_envs", "num_steps", "epochs", "minibatches", "learning_rate", "max_grad_norm", "frames")
+        positive = (
+            "num_envs",
+            "num_steps",
+            "epochs",
+            "minibatches",
+            "learning_rate",
+            "max_grad_norm",
+            "frames",
+            "adam_eps",
+        )
         for name in positive:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be greater than 0, got {getattr(self, name)}")

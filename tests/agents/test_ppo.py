@@ -113,7 +113,7 @@ def test_one_update_equals_stable_baselines3(
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *args: norms.append(clip(*args)) or norms[-1])
     before = [parameter.clone() for parameter in policy.parameters()]
     model.train()
-    optimizer = torch.optim.Adam(policy.parameters(), lr=CONFIG.learning_rate, eps=1e-5, fused=True)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=CONFIG.learning_rate, eps=CONFIG.adam_eps, fused=True)
     report = update(policy, optimizer, buffer, advantages, CONFIG, generator)
 
     assert report["policy_loss"] == pytest.approx(logged["train/policy_gradient_loss"], abs=1e-5)
