@@ -29,7 +29,7 @@ class PPOConfig:
     """Passes over a rollout."""
     minibatches: int = 4
     """Parts that a pass is cut into; must divide num_envs * num_steps."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     """Adam's step size at the start."""
     final_learning_rate: float = 0.0
     """Its value at the last update; linear in between."""

@@ -24,7 +24,7 @@ from visnav.experiments.run import Run, TrainConfig
 from visnav.experiments.train import train
 
 ENV_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
-TRAINING = TrainConfig(ENV_ID, total_steps=2_000_000, target_success=0.98)
+TRAINING = TrainConfig(ENV_ID, total_steps=2_000_000, target_success=0.99)
 QUICK = replace(TRAINING, total_steps=512, env=("max_steps=20",), ppo=PPOConfig(num_envs=16, num_steps=16))
 EPISODES = 500  # that the success rate is measured on
 SHOWN = 3  # episodes in the MP4 and in the strip
