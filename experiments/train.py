@@ -38,15 +38,25 @@ class Outcome:
 
 @contextlib.contextmanager
 def interrupt_flag() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets; a second Ctrl-C stops at once. Does nothing outside the main thread."""
+    """An event that Ctrl-C sets; a second one, a second later or more, stops at once. Main thread only.
+
+    Some senders, such as `timeout -s INT`, signal twice in an instant; that is one Ctrl-C.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
 
+    first = 0.0
+
     def handle(number: int, frame: FrameType | None) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, before)
+        nonlocal first
+        if event.is_set() and time.monotonic() - first > 1:
+            raise KeyboardInterrupt
+        if not event.is_set():
+            first = time.monotonic()
+            event.set()
+            print("\nFinishing this update, then writing a checkpoint (Ctrl-C again: stop at once).", file=sys.stderr)
 
     before = signal.signal(signal.SIGINT, handle)
     try:

@@ -67,7 +67,8 @@ def test_resuming_by_command_equals_never_having_stopped(
         nonlocal count
         count += 1
         if count == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(2):  # as `timeout -s INT` sends it
+                os.kill(os.getpid(), signal.SIGINT)
         return iterate(trainer)
 
     monkeypatch.setattr(train.PPO, "iterate", interrupt_in_the_third)
