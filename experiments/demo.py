@@ -19,7 +19,7 @@ from visnav.agents.ppo import PPOConfig
 from visnav.envs.viewer import Viewer, display_available
 from visnav.experiments import watch
 from visnav.experiments.evaluate import EvaluateConfig, evaluate_run
-from visnav.experiments.record import record, strip, write_picture, write_video
+from visnav.experiments.record import SHOWN, write_rollout
 from visnav.experiments.run import Run, TrainConfig
 from visnav.experiments.train import train
 
@@ -27,7 +27,6 @@ ENV_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 TRAINING = TrainConfig(ENV_ID, total_steps=2_000_000, target_success=0.99)
 QUICK = replace(TRAINING, total_steps=512, env=("max_steps=20",), ppo=PPOConfig(num_envs=16, num_steps=16))
 EPISODES = 500  # that the success rate is measured on
-SHOWN = 3  # episodes in the MP4 and in the strip
 
 
 def evaluation(run: Run, episodes: int, seed: int) -> str:
@@ -44,20 +43,15 @@ def evaluation(run: Run, episodes: int, seed: int) -> str:
 
 
 def show_rollout(run: Run, seed: int) -> None:
-    """Show the policy on unseen layouts: in a window until it is closed, or in files where nobody would see one."""
+    """Show the policy on unseen layouts in a window until it is closed, or name the files where it can be seen."""
+    video, image = write_rollout(run.folder, "test", seed)
+    if not display_available():
+        print(f"No display here; {SHOWN} episodes are in\n  {video.resolve()}\n  {image.resolve()}")
+        return
     episode, choose = watch.open_run(run.folder, "test", greedy=False, seed=seed)
-    show = watch.Show(episode, choose, seed=seed)
-    with contextlib.closing(episode.env):
-        if display_available():
-            print("Close the window or press escape to end.")
-            with contextlib.closing(Viewer(f"visnav: {ENV_ID}")) as viewer:
-                watch.run(show, viewer)
-            return
-        recorded = record(show, SHOWN)
-    video, image = run.folder / "rollout.mp4", run.folder / "rollout.png"
-    write_video(video, recorded)
-    write_picture(image, strip(recorded))
-    print(f"No display here, so {SHOWN} episodes were written to\n  {video.resolve()}\n  {image.resolve()}")
+    print("Close the window or press escape to end.")
+    with contextlib.closing(episode.env), contextlib.closing(Viewer(f"visnav: {ENV_ID}")) as viewer:
+        watch.run(watch.Show(episode, choose, seed=seed), viewer)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """Episodes of a policy as an MP4 and as a strip of pictures, drawn without a window."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,10 +12,12 @@ import numpy as np
 import pygame
 
 from visnav.envs.viewer import BACKGROUND, GOOD, MUTED, TEXT, Screen, picture, scaled, written
-from visnav.experiments.watch import Show
+from visnav.experiments.watch import Show, open_run
 
 VIDEO_SIZE = (1080, 560)  # pixels (width, height); both even, as H.264 wants
 VIDEO_FPS = 8
+SHOWN = 3  # episodes in the MP4 and in the strip of a run
+MAX_SCREENS = 100  # of an episode that does not end: untrained policies are long
 ENDING_FRAMES = 10  # how often the last frame of an episode is shown
 
 CELL = 152  # pixels of a picture in a strip, and of the things around it
@@ -23,14 +26,25 @@ HEADING = 40
 CAPTION = 24
 
 
+def write_rollout(folder: Path, split: str | None, seed: int) -> tuple[Path, Path]:
+    """Play SHOWN episodes of the run in `folder`, and write them there: the paths of an MP4 and of a PNG strip."""
+    episode, choose = open_run(folder, split, greedy=False, seed=seed)
+    with contextlib.closing(episode.env):
+        recorded = record(Show(episode, choose, seed=seed), SHOWN)
+    video, image = folder / "rollout.mp4", folder / "rollout.png"
+    write_video(video, recorded)
+    write_picture(image, strip(recorded))
+    return video, image
+
+
 def record(show: Show, episodes: int) -> list[list[Screen]]:
-    """Play whole episodes; one list of screens for each, from its first observation to its last."""
+    """Play episodes; one list of screens for each, from its first observation to its last, or MAX_SCREENS."""
     recorded = []
     for number in range(episodes):
         if number:
             show.start()
         screens = [show.screen()]
-        while not show.episode.over:
+        while not show.episode.over and len(screens) < MAX_SCREENS:
             show.advance()
             screens.append(show.screen())
         recorded.append([replace(screen, help={}) for screen in screens])  # keys are for windows

@@ -201,7 +201,7 @@ class Run:
             axes.plot(steps, [row[name] for row in rows], label=f"{name}, mean of the last 256 episodes")
         axes.set(xlabel="world steps", title=self.folder.parent.name)
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper left")
         temporary = self.curve.with_name(".curve.tmp.png")
         figure.savefig(temporary, dpi=120)
         temporary.replace(self.curve)

@@ -22,6 +22,7 @@ import tyro
 
 from visnav.agents.checkpoint import load_training, save_policy, save_training
 from visnav.agents.ppo import PPO
+from visnav.experiments.record import write_rollout
 from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_worlds
 
 
@@ -180,10 +181,9 @@ def main(argv: list[str] | None = None) -> int:
     if outcome.interrupted:
         print(f"Stopped after {outcome.steps:,} steps. Go on with:\n  visnav train --resume {folder}")
         return 130
-    print(
-        f"Trained {outcome.steps:,} steps in {outcome.seconds:.0f} s. Now:\n"
-        f"  visnav evaluate {folder}\n  visnav watch {folder}"
-    )
+    print(f"Trained {outcome.steps:,} steps in {outcome.seconds:.0f} s.")
+    video, _ = write_rollout(folder, outcome.run.read_config().split, seed=0)
+    print(f"A rollout is in {video}. Now:\n  visnav evaluate {folder}\n  visnav watch {folder}")
     return 0
 
 
