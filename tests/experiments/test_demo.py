@@ -71,12 +71,14 @@ def test_the_quick_demo_runs_from_training_to_pictures(
 
 
 def test_with_a_display_the_demo_ends_in_a_window(
-    tmp_path: Path, press: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, press: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     press("right right escape")
     monkeypatch.setattr(demo, "display_available", lambda: True)
     assert demo.main(["--quick", "--runs", str(tmp_path)]) == 0
-    assert not list(tmp_path.rglob("rollout.*"))
+    printed = capsys.readouterr().out
+    assert "Close the window" in printed
+    assert "No display" not in printed
 
 
 def test_a_run_folder_that_cannot_be_written_is_a_clear_error(
