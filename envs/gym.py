@@ -131,7 +131,7 @@ class _Face:
     def _choose_episodes(
         self, seed: int | Sequence[int | None] | None, options: dict[str, Any] | None
     ) -> NDArray[np.bool_]:
-        """Seed and reset what `reset` was asked to. Returns which slots were reset; on an error none was."""
+        """Seed and reset what `reset` was asked to. Returns which slots were reset; on a ValueError none was."""
         options = dict(options or {})
         mask = options.pop("reset_mask", None)
         levels = options.pop("level", None)
