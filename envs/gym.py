@@ -40,8 +40,8 @@ _UNSHARED = _count_references()
 
 
 COMMON = (
-    "camera", "sensors", "levels", "split", "image_size", "tile_size", "agent_view_size", "max_steps", "action_repeat",
-    "render_mode", "device", "num_threads", "copy", "autoreset_mode",
+    "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "max_steps",
+    "action_repeat", "render_mode", "device", "num_threads", "copy", "autoreset_mode",
 )  # fmt: skip
 
 
@@ -222,8 +222,8 @@ class Env(_Face, gym.Env[Any, Any]):
 
     Args:
         task: the registered ID (filled in by Gymnasium).
-        **keywords: camera, sensors, levels, split, image_size, tile_size, agent_view_size, max_steps, action_repeat
-            (see `GridSimulation`), render_mode, device, and the task's own.
+        **keywords: camera, sensors, levels, split, layout, image_size, tile_size, agent_view_size, max_steps,
+            action_repeat (see `GridSimulation`), render_mode, device, and the task's own.
 
     `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
     `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success".

@@ -217,6 +217,8 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
         slots.num_objects[i : i + 1],
         slots.failed[i : i + 1],
         slots.scratch[i],
+        world.carrying[i : i + 1],
+        np.int64(number),
     )
     level_function(world.rng[i], level, *args)
     slots.failed[i] |= cell_at(i, world, world.agent[i, 0], world.agent[i, 1]) & LOOK == WALL  # or outside, or unplaced

@@ -14,6 +14,7 @@ from visnav.envs import batch
 from visnav.envs.cameras import rgb_space, text_space, token_space
 from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid import cameras, loops
+from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.tiles import tile_table
 from visnav.envs.grid.world import (
@@ -29,6 +30,7 @@ from visnav.envs.grid.world import (
     Params,
     Task,
     World,
+    level_arguments,
     level_signature,
     make_outcome,
     make_slots,
@@ -57,6 +59,8 @@ class GridSimulation:
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
+        layout: levels by hand instead of the task's own: text, a path, a dict, or a list of these; level k is
+            layout k modulo their number (see `visnav.envs.grid.handmade`).
         image_size: (height, width) of the picture, instead of tile_size.
         tile_size: pixels of a cell.
         agent_view_size: cells along a side of what the agent sees, odd.
@@ -74,6 +78,7 @@ class GridSimulation:
         sensors: Sequence[str] | None = None,
         levels: Sequence[int] | NDArray[np.integer[Any]] | None = None,
         split: str | None = None,
+        layout: Any = None,
         image_size: tuple[int, int] | None = None,
         tile_size: int = 8,
         agent_view_size: int = 7,
@@ -87,6 +92,8 @@ class GridSimulation:
         check_whole("agent_view_size", agent_view_size, 3, cameras.MAX_VIEW_SIZE)
         if agent_view_size % 2 == 0:
             raise ValueError(f"agent_view_size is odd, so that the agent stands in the middle; got {agent_view_size}")
+        if layout is not None:
+            task = handmade_task(task, layout)
         if max_steps is not None:
             task = replace(task, max_steps=check_whole("max_steps", max_steps, 1))
         self.task = task
@@ -107,8 +114,8 @@ class GridSimulation:
         )
         self._source = _level_source(levels, SPLITS[split])
         self._seed_is_level = levels is None and split is None
-        self._level_function = batch.compile_callback(task.level, level_signature(len(task.args)))
-        self._args = tuple(int(arg) for arg in task.args)
+        self._args = level_arguments(task)
+        self._level_function = batch.compile_callback(task.level, level_signature(self._args))
 
         self._missions = np.array(task.missions, dtype=object)
         self._same_mission = np.full(num_envs, task.missions[0], dtype=object)

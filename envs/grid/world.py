@@ -111,6 +111,8 @@ class Level(NamedTuple):
     num_objects: NDArray[np.int32]  # (1,)
     failed: NDArray[np.bool_]  # (1,) set by a helper whose rejection sampling found no place
     scratch: NDArray[np.int32]  # (S,) not cleared
+    carrying: NDArray[np.uint16]  # (1,)
+    number: int  # of the level
 
 
 class Params(NamedTuple):
@@ -140,7 +142,7 @@ class Task:
     Attributes:
         level: `level(rng, level, *args)`, a plain function that draws from the episode's generator and
             writes one world's row; see `visnav.envs.grid.building` for what it builds with.
-        args: integers handed to it.
+        args: what is handed to it: integers, and tuples of integers, which arrive as 1-D int32 arrays.
         width, height: cells, at least 3.
         max_steps: steps until truncation.
         missions: every mission text of the task; the level writes the index of its own to `level.mission`.
@@ -154,7 +156,7 @@ class Task:
     height: int
     max_steps: int
     missions: tuple[str, ...]
-    args: tuple[int, ...] = ()
+    args: tuple[int | tuple[int, ...], ...] = ()
     objective: int = REACH_GOAL
     see_through_walls: bool = False
     scratch: int = field(default=1)
@@ -202,14 +204,27 @@ def make_outcome(num_envs: int) -> Outcome:
 
 _I32 = types.Array(types.int32, 1, "C")
 _LEVEL_TYPE = types.NamedTuple(
-    (types.Array(types.uint16, 2, "C"), _I32, _I32, _I32, _I32, types.Array(types.boolean, 1, "C"), _I32),
+    (
+        types.Array(types.uint16, 2, "C"),
+        *(_I32, _I32, _I32, _I32),
+        types.Array(types.boolean, 1, "C"),
+        _I32,
+        types.Array(types.uint16, 1, "C"),
+        types.int64,
+    ),
     Level,
 )
 
 
-def level_signature(num_args: int) -> object:
-    """The Numba signature of a level function that takes this many integers."""
-    return types.void(types.Array(types.uint64, 1, "C"), _LEVEL_TYPE, *[types.int64] * num_args)
+def level_arguments(task: Task) -> tuple[int | NDArray[np.int32], ...]:
+    """The task's `args` as its level function receives them."""
+    return tuple(np.array(arg, np.int32) if isinstance(arg, tuple) else int(arg) for arg in task.args)
+
+
+def level_signature(args: tuple[int | NDArray[np.int32], ...]) -> object:
+    """The Numba signature of a level function that takes these arguments."""
+    given = [types.int64 if isinstance(arg, int) else _I32 for arg in args]
+    return types.void(types.Array(types.uint64, 1, "C"), _LEVEL_TYPE, *given)
 
 
 @jit
