@@ -20,7 +20,7 @@ from visnav.envs import batch
 from visnav.envs.cameras import observation_space
 from visnav.envs.checks import check_name, check_whole, unknown_name
 from visnav.envs.grid import Task
-from visnav.envs.grid.simulation import IMAGE, GridSimulation
+from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
 
 TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what builds its task
@@ -40,8 +40,9 @@ _UNSHARED = _count_references()
 
 
 COMMON = (
-    "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "max_steps",
-    "action_repeat", "render_mode", "device", "num_threads", "copy", "autoreset_mode",
+    "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "field_of_view",
+    "textures", "lighting", "noise", "max_steps", "action_repeat", "render_mode", "device", "num_threads", "copy",
+    "autoreset_mode",
 )  # fmt: skip
 
 
@@ -270,8 +271,7 @@ class Env(_Face, gym.Env[Any, Any]):
             raise InvalidAction(_bad_action(action, self.simulation.action_names, ()))
         self._action[0] = number
         sensors = self.simulation.allocate()
-        image = sensors.get(IMAGE[self.simulation.camera])
-        outcome = self.simulation.step(self._action, image, reset_ended=False)
+        outcome = self.simulation.step(self._action, sensors, reset_ended=False)
         self.simulation.observe(sensors, redraw=False)
         if self.render_mode == "human":
             self._show()
@@ -312,6 +312,15 @@ class Env(_Face, gym.Env[Any, Any]):
             self._show()
             return None
         return self.simulation.render(0) if self.render_mode == "rgb_array" else None
+
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the camera sees now, to learn seeing from; see `GridSimulation.annotate`, here for one world.
+
+        Returns:
+            By name: "depth" (H, W, 1) float32, "semantic" (H, W, 1) uint8, "instance" (H, W, 1) int32, "boxes" a dict.
+        """
+        self._need_reset()
+        return {name: value[0] for name, value in self.simulation.annotate(labels).items()}
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -403,8 +412,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
                 'call reset(options={"reset_mask": terminated | truncated}) first'
             )
         sensors = self._sensors(out)
-        image = sensors.get(IMAGE[self.simulation.camera])
-        outcome = self.simulation.step(actions, image, self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        outcome = self.simulation.step(actions, sensors, self.autoreset_mode is AutoresetMode.NEXT_STEP)
         self.simulation.observe(sensors, redraw=False)
         info = self._info(outcome.success.copy(), self._everyone)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and (self.simulation.world.phase == ENDED).any():
@@ -500,6 +508,11 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         if self.render_mode == "rgb_array":
             return tuple(self.simulation.render(i) for i in range(self.num_envs))
         return None
+
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the cameras see now, to learn seeing from; see `GridSimulation.annotate`."""
+        self._need_reset()
+        return self.simulation.annotate(labels)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the window, if there is one."""
