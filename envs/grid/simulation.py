@@ -17,7 +17,6 @@ from visnav.envs.grid import cameras, loops
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.tiles import tile_table
 from visnav.envs.grid.world import (
-    ACTION_NAMES,
     CHOSEN,
     ENDED,
     FRESH,
@@ -104,6 +103,7 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             check_whole("action_repeat", action_repeat, 1),
+            task.actions,
         )
         self._source = _level_source(levels, SPLITS[split])
         self._seed_is_level = levels is None and split is None
@@ -115,8 +115,9 @@ class GridSimulation:
         self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
         self.sensor_spaces = self._choose_sensors(sensors, agent_view_size)
-        self.action_space: spaces.Space[Any] = spaces.Discrete(len(ACTION_NAMES))
-        self.action_names = ACTION_NAMES
+        self.action_names = task.action_names
+        self.action_space: spaces.Space[Any] = spaces.Discrete(len(self.action_names))
+        self.num_actions = len(task.actions)  # that are taken: those beyond the action space stand for others
 
         self._view = np.zeros((num_envs, agent_view_size**2), np.uint8)
         self._codes = np.zeros((num_envs, max(agent_view_size**2, task.width * task.height)), np.uint16)
