@@ -19,7 +19,6 @@ from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.pictures import LABELS, CameraOptions, FirstPersonCamera, Moves, Rows, TileCamera, make_camera
 from visnav.envs.grid.world import (
-    ACTION_NAMES,
     CHOSEN,
     ENDED,
     FRESH,
@@ -108,6 +107,7 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             check_whole("action_repeat", action_repeat, 1),
+            task.actions,
         )
         self._rows = Rows(self.world, self.slots, self._params)
         self._source = _level_source(levels, SPLITS[split])
@@ -120,8 +120,9 @@ class GridSimulation:
         self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
         self.sensor_spaces = self._choose_sensors(sensors)
-        self.action_space: spaces.Space[Any] = spaces.Discrete(len(ACTION_NAMES))
-        self.action_names = ACTION_NAMES
+        self.action_names = task.action_names
+        self.action_space: spaces.Space[Any] = spaces.Discrete(len(self.action_names))
+        self.num_actions = len(task.actions)  # that are taken: those beyond the action space stand for others
 
     def _choose_sensors(self, names: Sequence[str] | None) -> dict[str, spaces.Space[Any]]:
         """The spaces of the sensors that are returned, in a fixed order."""
