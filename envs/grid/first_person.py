@@ -213,12 +213,12 @@ def _add_noise(rgb, deviation, seed):  # type: ignore[no-untyped-def]
     """Add grain to every value: the sum of four hashed bytes, which is nearly normal (their deviation is 147.8)."""
     gain = deviation / F(147.8)
     start = np.uint32(seed & np.uint64(0xFFFFFFFF))
+    byte = np.uint32(255)
     for k in range(np.uint64(rgb.shape[0])):
-        h = (start + np.uint32(k)) * np.uint32(0x9E3779B1)
-        h = (h ^ (h >> np.uint32(15))) * np.uint32(0x85EBCA77)
-        h = (h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE3D)
+        h = np.uint32(np.uint32(start + np.uint32(k)) * np.uint32(0x9E3779B1))
+        h = np.uint32((h ^ (h >> np.uint32(15))) * np.uint32(0x85EBCA77))
+        h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE3D))
         h ^= h >> np.uint32(16)
-        byte = np.uint32(255)
         total = (h & byte) + (h >> np.uint32(8) & byte) + (h >> np.uint32(16) & byte) + (h >> np.uint32(24))
         value = F(rgb[k]) + gain * (F(np.int32(total)) - F(510)) + HALF
         rgb[k] = np.uint8(min(max(value, ZERO), F(255)))

@@ -239,10 +239,15 @@ def instance_of(cell, at):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _is_wall(i, world, x, y):  # type: ignore[no-untyped-def]
+    return 1 if kind_of(cell_at(i, world, x, y)) == WALL_KIND else 0
+
+
+@jit
 def door_spans_x(i, world, x, y):  # type: ignore[no-untyped-def]
     """Whether the door in a cell runs from left to right on the map: between walls, or as most of its surroundings."""
-    beside = (kind_of(cell_at(i, world, x - 1, y)) == WALL_KIND) + (kind_of(cell_at(i, world, x + 1, y)) == WALL_KIND)
-    across = (kind_of(cell_at(i, world, x, y - 1)) == WALL_KIND) + (kind_of(cell_at(i, world, x, y + 1)) == WALL_KIND)
+    beside = _is_wall(i, world, x - 1, y) + _is_wall(i, world, x + 1, y)
+    across = _is_wall(i, world, x, y - 1) + _is_wall(i, world, x, y + 1)
     return beside >= across
 
 
