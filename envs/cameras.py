@@ -37,8 +37,9 @@ def token_space(vocabulary_size: int, length: int) -> spaces.MultiDiscrete:
 
 
 def text_space(texts: Sequence[str]) -> spaces.Text:
-    """Strings up to the longest of `texts`."""
-    return spaces.Text(max(map(len, texts)), charset=LETTERS | frozenset("".join(texts)))
+    """Strings as long as `texts` are."""
+    lengths = [len(text) for text in texts]
+    return spaces.Text(max(1, *lengths), min_length=min(lengths), charset=LETTERS | frozenset("".join(texts)))
 
 
 def observation_space(sensors: dict[str, spaces.Space[Any]]) -> spaces.Space[Any]:

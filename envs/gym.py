@@ -40,8 +40,9 @@ _UNSHARED = _count_references()
 
 
 COMMON = (
-    "camera", "sensors", "levels", "split", "image_size", "tile_size", "agent_view_size", "field_of_view", "textures",
-    "lighting", "noise", "max_steps", "action_repeat", "render_mode", "device", "num_threads", "copy", "autoreset_mode",
+    "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "field_of_view",
+    "textures", "lighting", "noise", "max_steps", "action_repeat", "render_mode", "device", "num_threads", "copy",
+    "autoreset_mode",
 )  # fmt: skip
 
 
@@ -222,8 +223,8 @@ class Env(_Face, gym.Env[Any, Any]):
 
     Args:
         task: the registered ID (filled in by Gymnasium).
-        **keywords: camera, sensors, levels, split, image_size, tile_size, agent_view_size, max_steps, action_repeat
-            (see `GridSimulation`), render_mode, device, and the task's own.
+        **keywords: camera, sensors, levels, split, layout, image_size, tile_size, agent_view_size, max_steps,
+            action_repeat (see `GridSimulation`), render_mode, device, and the task's own.
 
     `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
     `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success".
@@ -266,8 +267,8 @@ class Env(_Face, gym.Env[Any, Any]):
         """
         self._need_reset()
         number = np.asarray(action)
-        if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < len(self.simulation.action_names):
-            raise InvalidAction(_bad_action(action, self.simulation.action_names, ()))
+        if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < self.simulation.num_actions:
+            raise InvalidAction(_bad_action(action, self.simulation, ()))
         self._action[0] = number
         sensors = self.simulation.allocate()
         outcome = self.simulation.step(self._action, sensors, reset_ended=False)
@@ -402,8 +403,8 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self._need_reset()
         if not isinstance(actions, np.ndarray) or actions.dtype != np.int64 or not actions.flags.c_contiguous:
             actions = self._converted(actions)
-        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= len(self.simulation.action_names):
-            raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
+        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= self.simulation.num_actions:
+            raise InvalidAction(_bad_action(actions, self.simulation, (self.num_envs,)))
         if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
             slots = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
             raise ResetNeeded(
@@ -439,7 +440,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         """Actions as int64, or an error that says what they are."""
         array = np.asarray(actions)
         if array.dtype.kind not in "iu":
-            raise InvalidAction(_bad_action(actions, self.simulation.action_names, (self.num_envs,)))
+            raise InvalidAction(_bad_action(actions, self.simulation, (self.num_envs,)))
         return array.astype(np.int64, order="C")
 
     def _sensors(self, out: Any) -> dict[str, Any]:
@@ -518,7 +519,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self._close_viewer()
 
 
-def _bad_action(actions: Any, names: Sequence[str], shape: tuple[int, ...]) -> str:
+def _bad_action(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> str:
     """What was given, and what an action is here."""
     array = np.asarray(actions)
     if array.shape != shape:
@@ -527,7 +528,7 @@ def _bad_action(actions: Any, names: Sequence[str], shape: tuple[int, ...]) -> s
         problem = f"an action of dtype {array.dtype}: {actions!r}"
     else:
         wrong = np.atleast_1d(array)
-        problem = f"action {wrong[(wrong < 0) | (wrong >= len(names))][0]}"
-    listed = ", ".join(f"{k} {name}" for k, name in enumerate(names))
+        problem = f"action {wrong[(wrong < 0) | (wrong >= simulation.num_actions)][0]}"
+    listed = ", ".join(f"{k} {name}" for k, name in enumerate(simulation.action_names))
     kind = f"an array of {shape[0]} whole numbers" if shape else "a whole number"
     return f"got {problem}; expected {kind} among {listed}"

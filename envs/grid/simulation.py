@@ -15,10 +15,10 @@ from visnav.envs.cameras import text_space, token_space
 from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid import loops
 from visnav.envs.grid.cameras import MAX_VIEW_SIZE
+from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.pictures import LABELS, CameraOptions, FirstPersonCamera, Moves, Rows, TileCamera, make_camera
 from visnav.envs.grid.world import (
-    ACTION_NAMES,
     CHOSEN,
     ENDED,
     FRESH,
@@ -30,6 +30,7 @@ from visnav.envs.grid.world import (
     Params,
     Task,
     World,
+    level_arguments,
     level_signature,
     make_outcome,
     make_slots,
@@ -57,6 +58,8 @@ class GridSimulation:
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
+        layout: levels by hand instead of the task's own: text, a path, a dict, or a list of these; level k is
+            layout k modulo their number (see `visnav.envs.grid.handmade`).
         agent_view_size: cells along a side of what the agent sees from above, odd.
         max_steps: instead of the task's.
         action_repeat: rule steps per step.
@@ -73,6 +76,7 @@ class GridSimulation:
         sensors: Sequence[str] | None = None,
         levels: Sequence[int] | NDArray[np.integer[Any]] | None = None,
         split: str | None = None,
+        layout: Any = None,
         agent_view_size: int = 7,
         max_steps: int | None = None,
         action_repeat: int = 1,
@@ -84,6 +88,8 @@ class GridSimulation:
         check_whole("agent_view_size", agent_view_size, 3, MAX_VIEW_SIZE)
         if agent_view_size % 2 == 0:
             raise ValueError(f"agent_view_size is odd, so that the agent stands in the middle; got {agent_view_size}")
+        if layout is not None:
+            task = handmade_task(task, layout)
         if max_steps is not None:
             task = replace(task, max_steps=check_whole("max_steps", max_steps, 1))
         self.task = task
@@ -101,20 +107,22 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             check_whole("action_repeat", action_repeat, 1),
+            task.actions,
         )
         self._rows = Rows(self.world, self.slots, self._params)
         self._source = _level_source(levels, SPLITS[split])
         self._seed_is_level = levels is None and split is None
-        self._level_function = batch.compile_callback(task.level, level_signature(len(task.args)))
-        self._args = tuple(int(arg) for arg in task.args)
+        self._args = level_arguments(task)
+        self._level_function = batch.compile_callback(task.level, level_signature(self._args))
 
         self._missions = np.array(task.missions, dtype=object)
         self._same_mission = np.full(num_envs, task.missions[0], dtype=object)
         self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
         self.sensor_spaces = self._choose_sensors(sensors)
-        self.action_space: spaces.Space[Any] = spaces.Discrete(len(ACTION_NAMES))
-        self.action_names = ACTION_NAMES
+        self.action_names = task.action_names
+        self.action_space: spaces.Space[Any] = spaces.Discrete(len(self.action_names))
+        self.num_actions = len(task.actions)  # that are taken: those beyond the action space stand for others
 
     def _choose_sensors(self, names: Sequence[str] | None) -> dict[str, spaces.Space[Any]]:
         """The spaces of the sensors that are returned, in a fixed order."""
