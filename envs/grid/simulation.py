@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from visnav.envs.cameras import rgb_space, text_space, token_space
 from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid import cameras, loops
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
+from visnav.envs.grid.navigation import Navigation
 from visnav.envs.grid.tiles import tile_table
 from visnav.envs.grid.world import (
     ACTION_NAMES,
@@ -63,6 +65,7 @@ class GridSimulation:
         max_steps: instead of the task's.
         action_repeat: rule steps per step.
         num_threads: threads that share the rows.
+        **driving: of tasks under continuous control, see `Navigation`.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class GridSimulation:
         max_steps: int | None = None,
         action_repeat: int = 1,
         num_threads: int = 1,
+        **driving: Any,
     ) -> None:
         check_name("camera", camera, CAMERAS)
         if split not in SPLITS:
@@ -104,7 +108,11 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             check_whole("action_repeat", action_repeat, 1),
+            task.continuous,
         )
+        if driving and not task.continuous:
+            raise TypeError(f"{next(iter(driving))} is a keyword of mazes; this task moves in grid steps")
+        self.navigation = Navigation(task, num_envs, **driving) if task.continuous else None
         self._source = _level_source(levels, SPLITS[split])
         self._seed_is_level = levels is None and split is None
         self._level_function = batch.compile_callback(task.level, level_signature(len(task.args)))
@@ -116,7 +124,9 @@ class GridSimulation:
         self._tokens = tokenize(task.missions)
         self.sensor_spaces = self._choose_sensors(sensors, agent_view_size)
         self.action_space: spaces.Space[Any] = spaces.Discrete(len(ACTION_NAMES))
-        self.action_names = ACTION_NAMES
+        self.action_names: tuple[str, ...] = ACTION_NAMES
+        if self.navigation is not None:
+            self.action_space, self.action_names = self.navigation.action_space, self.navigation.action_names
 
         self._view = np.zeros((num_envs, agent_view_size**2), np.uint8)
         self._codes = np.zeros((num_envs, max(agent_view_size**2, task.width * task.height)), np.uint16)
@@ -154,7 +164,10 @@ class GridSimulation:
                 "mission": token_space(VOCABULARY_SIZE, TOKENS),
                 "rgb": rgb_space(rows * self.tile_size, columns * self.tile_size),
             }
-            default = ("rgb", "mission") if len(missions) > 1 else ("rgb",)
+            default = ("rgb", "mission") if len(missions) > 1 and not self.task.continuous else ("rgb",)
+        if self.navigation is not None:
+            offered |= self.navigation.sensor_spaces
+            default = (*default, self.navigation.goal_sensor)
         chosen = default if names is None else (names,) if isinstance(names, str) else tuple(names)
         if not chosen:
             raise ValueError(f"sensors is empty; camera={self.camera!r} offers {', '.join(offered)}")
@@ -189,7 +202,8 @@ class GridSimulation:
 
     def _reset_phase(self, before: int, after: int) -> None:
         """Start a new episode in every slot that is in phase `before`; they are then in phase `after`."""
-        count = np.count_nonzero(self.world.phase == before)
+        chosen = self.world.phase == before
+        count = np.count_nonzero(chosen)
         if count == 0:
             return
 
@@ -197,6 +211,8 @@ class GridSimulation:
             loops.reset_rows(
                 lo, hi, self.world, self.slots, self._source, self._level_function, self._args, before, after
             )
+            if self.navigation is not None:
+                self.navigation.start(lo, hi, chosen, self.world, self.slots, self._params)
 
         batch.run(work, self.num_envs, self.num_threads if count >= batch.MIN_ROWS_PER_THREAD else 1)
         if self.slots.failed.any():
@@ -209,17 +225,19 @@ class GridSimulation:
                 f"have no layout in the split asked for"
             )
 
-    def step(self, actions: NDArray[np.integer[Any]], image: NDArray[np.uint8] | None, reset_ended: bool) -> Outcome:
+    def step(self, actions: NDArray[Any], image: NDArray[np.uint8] | None, reset_ended: bool) -> Outcome:
         """Play one action in every slot and write the pictures.
 
         Args:
-            actions: (N,) within the action space.
+            actions: (N,) int64 within the action space, or (N, 2) float32.
             image: written with the pictures, None to skip them.
             reset_ended: whether slots whose episode had ended start their next one instead.
         """
-
         if reset_ended:
             self._reset_phase(ENDED, FRESH)
+        if self.navigation is not None:
+            batch.run(partial(self._drive, actions, image), self.num_envs, self.num_threads)
+            return self.outcome
         kernel: Callable[..., None] = loops.step_rows
         canvas: tuple[NDArray[Any], ...] = ()
         if image is not None:
@@ -230,6 +248,13 @@ class GridSimulation:
 
         batch.run(work, self.num_envs, self.num_threads)
         return self.outcome
+
+    def _drive(self, actions: NDArray[Any], image: NDArray[np.uint8] | None, lo: int, hi: int) -> None:
+        """Play actions under continuous control in rows lo..hi, and write their pictures."""
+        assert self.navigation is not None
+        self.navigation.step(lo, hi, self.world, self._params, actions, self.outcome)
+        if image is not None:
+            self._draw(lo, hi, image)
 
     def reset_ended(self, observation: Observation) -> NDArray[np.bool_]:
         """Start the next episode of every slot that has ended, and renew its rows of `observation`."""
@@ -268,6 +293,8 @@ class GridSimulation:
                 observation[name] = tuple(self._missions[self.world.mission])
             elif name == "mission":
                 np.take(self._tokens, self.world.mission, axis=0, out=observation[name])
+        if self.navigation is not None:
+            self.navigation.sense(self.world, observation)
 
     def _draw(self, lo: int, hi: int, image: NDArray[np.uint8]) -> None:
         loops.CAMERAS[self.camera].draw(lo, hi, self.world, self._params, *self._canvas(image))
@@ -299,12 +326,20 @@ class GridSimulation:
             return self._same_mission
         return self._missions[self.world.mission]
 
+    def measures(self, success: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """What `info` reports of every slot beside level and mission: arrays (N,), `success` and Habitat's measures."""
+        if self.navigation is None:
+            return {"success": success}
+        return {"success": success, **self.navigation.measures(success)}
+
     def get_state(self, slots: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
         """Copies of the rows that a later set_state needs to go on exactly from here."""
         state = {f"world.{name}": array[slots].copy() for name, array in self.world._asdict().items()}
         for name, array in self.slots._asdict().items():
             if name != "scratch":
                 state[f"slots.{name}"] = array[slots].copy()
+        if self.navigation is not None:
+            state |= {f"trip.{name}": array[slots].copy() for name, array in self.navigation.trip._asdict().items()}
         return state
 
     def set_state(self, state: dict[str, NDArray[Any]], slots: NDArray[np.int64] | slice) -> None:
@@ -324,9 +359,12 @@ class GridSimulation:
                     f"state of another task or number of slots: {name} is {np.asarray(array).dtype}{np.shape(array)}, "
                     f"here it is {want.dtype}{want.shape}"
                 )
+        parts: dict[str, Any] = {"world": self.world, "slots": self.slots}
+        if self.navigation is not None:
+            parts["trip"] = self.navigation.trip
         for name, array in state.items():
             part, field = name.split(".")
-            getattr(self.world if part == "world" else self.slots, field)[slots] = array
+            getattr(parts[part], field)[slots] = array
 
 
 def _level_source(levels: Sequence[int] | NDArray[np.integer[Any]] | None, split: int) -> LevelSource:

@@ -50,6 +50,10 @@ REACH_GOAL = 0
 OPEN_DOOR = 1  # toggle, and the door at `target` is open
 PICK_UP = 2  # pickup, and the object numbered target[2] is carried
 GO_TO = 3  # done beside the cell at `target`; done elsewhere fails, toggle fails
+# under continuous control (`visnav.envs.grid.motion`):
+POINT_GOAL = 32  # be at the middle of the cell at `target`
+OBJECT_GOAL = 33  # be at the middle of a free cell beside the object at `target`
+CONTINUOUS = (POINT_GOAL, OBJECT_GOAL)
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
 
@@ -69,6 +73,7 @@ class World(NamedTuple):
 
     cells: NDArray[np.uint16]  # (N, height, width)
     agent: NDArray[np.int32]  # (N, 3) column x, row y, direction
+    pose: NDArray[np.float32]  # (N, 3) x, y in m and heading in rad, clockwise; grid steps leave it as it was
     carrying: NDArray[np.uint16]  # (N,) cell in hand, 0 = none
     step_count: NDArray[np.int32]  # (N,) steps since the reset
     mission: NDArray[np.int32]  # (N,) index into the task's missions
@@ -101,7 +106,7 @@ class Outcome(NamedTuple):
 class Level(NamedTuple):
     """One row of a world as its level function sees it: views, written in place.
 
-    At the start every cell is EMPTY, the agent is nowhere (x = y = -1, direction 0), all else is 0.
+    At the start every cell is EMPTY, the agent is nowhere (x = y = -1, direction 0, heading NaN), all else is 0.
     """
 
     cells: NDArray[np.uint16]  # (height, width)
@@ -111,6 +116,7 @@ class Level(NamedTuple):
     num_objects: NDArray[np.int32]  # (1,)
     failed: NDArray[np.bool_]  # (1,) set by a helper whose rejection sampling found no place
     scratch: NDArray[np.int32]  # (S,) not cleared
+    heading: NDArray[np.float32]  # (1,) rad; where a level draws one, the direction is the nearest to it
 
 
 class Params(NamedTuple):
@@ -121,6 +127,7 @@ class Params(NamedTuple):
     max_steps: int
     objective: int
     action_repeat: int  # rule steps per step
+    continuous: bool = False  # whether agents stand at `World.pose`, and not in the middle of their cells
 
 
 class LevelSource(NamedTuple):
@@ -144,9 +151,11 @@ class Task:
         width, height: cells, at least 3.
         max_steps: steps until truncation.
         missions: every mission text of the task; the level writes the index of its own to `level.mission`.
-        objective: REACH_GOAL, OPEN_DOOR, PICK_UP or GO_TO.
+        objective: REACH_GOAL, OPEN_DOOR, PICK_UP or GO_TO; POINT_GOAL or OBJECT_GOAL make it a task under
+            continuous control.
         see_through_walls: whether walls and closed doors hide nothing.
         scratch: integers of working space that the level function needs.
+        success_distance: metres to the goal, geodesic, below which a task under continuous control is achieved.
     """
 
     level: Callable[..., None]
@@ -158,6 +167,7 @@ class Task:
     objective: int = REACH_GOAL
     see_through_walls: bool = False
     scratch: int = field(default=1)
+    success_distance: float = 0.2
 
     def __post_init__(self) -> None:
         if self.width < 3 or self.height < 3:
@@ -167,12 +177,18 @@ class Task:
         if not self.missions:
             raise ValueError("a task has at least one mission text")
 
+    @property
+    def continuous(self) -> bool:
+        """Whether the agent drives in metres and radians."""
+        return self.objective in CONTINUOUS
+
 
 def make_world(num_envs: int, task: Task) -> World:
     """N empty rows."""
     return World(
         cells=np.full((num_envs, task.height, task.width), EMPTY, np.uint16),
         agent=np.zeros((num_envs, 3), np.int32),
+        pose=np.zeros((num_envs, 3), np.float32),
         carrying=np.zeros(num_envs, np.uint16),
         step_count=np.zeros(num_envs, np.int32),
         mission=np.zeros(num_envs, np.int32),
@@ -202,7 +218,13 @@ def make_outcome(num_envs: int) -> Outcome:
 
 _I32 = types.Array(types.int32, 1, "C")
 _LEVEL_TYPE = types.NamedTuple(
-    (types.Array(types.uint16, 2, "C"), _I32, _I32, _I32, _I32, types.Array(types.boolean, 1, "C"), _I32),
+    (
+        types.Array(types.uint16, 2, "C"),
+        *[_I32] * 4,
+        types.Array(types.boolean, 1, "C"),
+        _I32,
+        types.Array(types.float32, 1, "C"),
+    ),
     Level,
 )
 

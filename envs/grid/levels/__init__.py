@@ -12,6 +12,7 @@ from visnav.envs.grid.levels.four_rooms import four_rooms_task
 from visnav.envs.grid.levels.go_to_door import go_to_door_task
 from visnav.envs.grid.levels.key_corridor import key_corridor_task
 from visnav.envs.grid.levels.lava_gap import lava_gap_task
+from visnav.envs.grid.levels.maze import maze_task
 from visnav.envs.grid.levels.multi_room import multi_room_task
 from visnav.envs.grid.levels.unlock import unlock_task
 from visnav.envs.grid.levels.unlock_pickup import unlock_pickup_task
@@ -55,4 +56,14 @@ TASKS: dict[str, Callable[..., Task]] = {
     "MiniGrid-GoToDoor-5x5-v0": partial(go_to_door_task, size=5),
     "MiniGrid-GoToDoor-6x6-v0": partial(go_to_door_task, size=6),
     "MiniGrid-GoToDoor-8x8-v0": partial(go_to_door_task, size=8),
+    "Maze-PointGoal-7x7-v0": partial(maze_task, size=7),
+    "Maze-PointGoal-9x9-v0": partial(maze_task, size=9),
+    "Maze-PointGoal-15x15-v0": partial(maze_task, size=15),
+    "Maze-ObjectGoal-7x7-v0": partial(maze_task, size=7, goal="object"),
+    "Maze-ObjectGoal-9x9-v0": partial(maze_task, size=9, goal="object"),
+    "Maze-ObjectGoal-15x15-v0": partial(maze_task, size=15, goal="object"),
+    "Rooms-PointGoal-11x11-v0": partial(maze_task, size=11, room_size=4),
+    "Rooms-PointGoal-19x19-v0": partial(maze_task, size=19, room_size=5),
+    "Rooms-ObjectGoal-11x11-v0": partial(maze_task, size=11, room_size=4, goal="object"),
+    "Rooms-ObjectGoal-19x19-v0": partial(maze_task, size=19, room_size=5, goal="object"),
 }
