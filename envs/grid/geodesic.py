@@ -27,7 +27,7 @@ CLEARANCE = np.float32(1e-3)  # m by which a straight way may be too close to a 
 
 _PASSABLE = 1 << EMPTY | 1 << FLOOR_KIND | 1 << GOAL_KIND | 1 << DOOR_OPEN
 _QUARTER = np.float32(math.pi / 2)
-_OUTSIDE_ARC = np.float32(-1e-3)  # cosine of the angle by which a tangent may miss the arc's ends
+_OUTSIDE_ARC = np.float32(-1e-2)  # how far beyond an arc's ends, in radians, a tangent may touch
 _ZERO = np.float32(0)
 
 
@@ -40,10 +40,10 @@ def is_solid(i, world, column, row):  # type: ignore[no-untyped-def]
 @jit
 def _ray_is_clear(i, world, x, y, to_x, to_y):  # type: ignore[no-untyped-def]
     """Whether a segment meets no solid cell (Amanatides & Woo 1987, "A fast voxel traversal algorithm")."""
-    column, row = int(math.floor(x)), int(math.floor(y))
+    column, row = math.floor(x), math.floor(y)
     if is_solid(i, world, column, row):
         return False
-    across, down = int(math.floor(to_x)) - column, int(math.floor(to_y)) - row
+    across, down = math.floor(to_x) - column, math.floor(to_y) - row
     step_x, step_y = (1 if across > 0 else -1), (1 if down > 0 else -1)
     next_x, next_y, every_x, every_y = UNREACHABLE, UNREACHABLE, _ZERO, _ZERO  # shares of the segment
     if across != 0:
@@ -93,15 +93,24 @@ def _tangent(dx, dy, a):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _touches(ux, uy, sense, corner):  # type: ignore[no-untyped-def]
-    """Whether a tangent of direction (ux, uy) touches the arc round a corner, and not the circle's other parts."""
-    return sense * uy * corner[2] >= _OUTSIDE_ARC and -sense * ux * corner[3] >= _OUTSIDE_ARC
+def _touch(ux, uy, sense, corner):  # type: ignore[no-untyped-def]
+    """Where a tangent of direction (ux, uy) touches the circle round a corner, seen from the corner.
+
+    Two coordinates on the unit circle, both positive on the arc: along x and y, away from the solid cell.
+    """
+    return sense * uy * corner[2], -sense * ux * corner[3]
 
 
 @jit
-def _passed(ux, uy, sense, corner):  # type: ignore[no-untyped-def]
-    """Radians of a corner's arc that lie before the place where it is touched."""
-    angle = np.float32(math.atan2(abs(ux), abs(uy)))  # of that place, from the horizontal
+def _is_on_arc(x, y):  # type: ignore[no-untyped-def]
+    """Whether a touch is on the corner's arc. Rounding moves that of a disc which slides along a wall by some 0.003."""
+    return x >= _OUTSIDE_ARC and y >= _OUTSIDE_ARC
+
+
+@jit
+def _passed(x, y, sense, corner):  # type: ignore[no-untyped-def]
+    """Radians of a corner's arc that lie before a touch, in the direction of travel."""
+    angle = np.float32(math.atan2(y, x))
     return angle if sense * corner[2] * corner[3] > _ZERO else _QUARTER - angle
 
 
@@ -131,9 +140,10 @@ def _goal_potential(i, world, trip, corner, sense, radius):  # type: ignore[no-u
     for g in range(trip.num_goals[i]):
         x, y, a = trip.goals[i, g, 0], trip.goals[i, g, 1], sense * radius
         ux, uy, length = _tangent(x - corner[0], y - corner[1], -a)
-        if not _touches(ux, uy, sense, corner):
+        touch_x, touch_y = _touch(ux, uy, sense, corner)
+        if not _is_on_arc(touch_x, touch_y):
             continue
-        total = radius * _passed(ux, uy, sense, corner) + length
+        total = radius * _passed(touch_x, touch_y, sense, corner) + length
         if total < best and _way_is_clear(i, world, corner[0], corner[1], a, x, y, _ZERO, ux, uy, radius):
             best = total
     return best
@@ -156,9 +166,11 @@ def _relax(i, world, trip, k, side, radius):  # type: ignore[no-untyped-def]
             ux, uy, length = _tangent(to[0] - corner[0], to[1] - corner[1], to_a - a)
             if known + length - radius * _QUARTER >= before:
                 continue
-            if not _touches(ux, uy, sense, corner) or not _touches(ux, uy, to_sense, to):
+            touch_x, touch_y = _touch(ux, uy, sense, corner)
+            to_x, to_y = _touch(ux, uy, to_sense, to)
+            if not _is_on_arc(touch_x, touch_y) or not _is_on_arc(to_x, to_y):
                 continue
-            arcs = _passed(ux, uy, sense, corner) - _passed(ux, uy, to_sense, to)
+            arcs = _passed(touch_x, touch_y, sense, corner) - _passed(to_x, to_y, to_sense, to)
             total = known + length + radius * arcs
             if total < before and _way_is_clear(i, world, corner[0], corner[1], a, to[0], to[1], to_a, ux, uy, radius):
                 trip.potential[i, other, other_side] = total
@@ -204,9 +216,12 @@ def shortest_way(i, world, trip, radius, x, y):  # type: ignore[no-untyped-def]
             sense, known = np.float32(1 - 2 * side), trip.potential[i, k, side]
             a = sense * radius
             ux, uy, length = _tangent(corner[0] - x, corner[1] - y, a)
-            if known + length - radius * _QUARTER >= best or not _touches(ux, uy, sense, corner):
+            if known + length - radius * _QUARTER >= best:
                 continue
-            total = known + length - radius * _passed(ux, uy, sense, corner)
+            touch_x, touch_y = _touch(ux, uy, sense, corner)
+            if not _is_on_arc(touch_x, touch_y):
+                continue
+            total = known + length - radius * _passed(touch_x, touch_y, sense, corner)
             if total < best and _way_is_clear(i, world, x, y, _ZERO, corner[0], corner[1], a, ux, uy, radius):
                 best, best_x, best_y = total, ux, uy
     return best, best_x, best_y

@@ -92,7 +92,7 @@ def _pushed_out(i, world, radius, x, y):  # type: ignore[no-untyped-def]
     Faces of the four cells beside hold it back first; a corner of a diagonal one can only be met where neither of
     the cells beside it is solid. Cells are wider than the disc, so that these do not interfere.
     """
-    column, row = int(math.floor(x)), int(math.floor(y))
+    column, row = math.floor(x), math.floor(y)
     west, east = is_solid(i, world, column - 1, row), is_solid(i, world, column + 1, row)
     north, south = is_solid(i, world, column, row - 1), is_solid(i, world, column, row + 1)
     low_x, high_x = np.float32(column) + radius, np.float32(column + 1) - radius
@@ -133,7 +133,7 @@ def _slide(i, world, radius, dx, dy):  # type: ignore[no-untyped-def]
     for _ in range(pieces):
         x, y = _pushed_out(i, world, radius, x + dx, y + dy)
     world.pose[i, 0], world.pose[i, 1] = x, y
-    world.agent[i, 0], world.agent[i, 1] = int(math.floor(x)), int(math.floor(y))
+    world.agent[i, 0], world.agent[i, 1] = math.floor(x), math.floor(y)
     dx, dy = x - start_x, y - start_y
     return np.float32(math.sqrt(dx * dx + dy * dy))
 
@@ -144,7 +144,7 @@ def _turn(i, world, angle):  # type: ignore[no-untyped-def]
     heading = world.pose[i, 2] + angle
     heading -= _FULL * np.float32(math.floor(heading / _FULL))
     world.pose[i, 2] = heading
-    world.agent[i, 2] = int(math.floor(heading / _QUARTER + _HALF)) % 4
+    world.agent[i, 2] = math.floor(heading / _QUARTER + _HALF) % 4
 
 
 @jit
@@ -182,7 +182,7 @@ def _draw_errors(i, world, trip, motion):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _wrapped(angle):  # type: ignore[no-untyped-def]
+def wrapped(angle):  # type: ignore[no-untyped-def]
     """The angle in [-pi, pi)."""
     return angle - _FULL * np.float32(math.floor(angle / _FULL + _HALF))
 
@@ -202,10 +202,10 @@ def sense(i, world, trip, gps_out, compass_out, pointgoal_out):  # type: ignore[
     cosine, sine = np.float32(math.cos(start_heading)), np.float32(math.sin(start_heading))
     gps_out[i, 0] = cosine * dx + sine * dy
     gps_out[i, 1] = cosine * dy - sine * dx
-    compass_out[i, 0] = _wrapped(start_heading - heading)
+    compass_out[i, 0] = wrapped(start_heading - heading)
     dx, dy = trip.goals[i, 0, 0] - x, trip.goals[i, 0, 1] - y
     pointgoal_out[i, 0] = np.float32(math.sqrt(dx * dx + dy * dy))
-    pointgoal_out[i, 1] = _wrapped(heading - np.float32(math.atan2(dy, dx)))
+    pointgoal_out[i, 1] = wrapped(heading - np.float32(math.atan2(dy, dx)))
 
 
 # --- episodes -----------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ def _is_fresh(i, world, outcome):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _clipped(value):  # type: ignore[no-untyped-def]
+def clipped(value):  # type: ignore[no-untyped-def]
     """The value within -1..1."""
     if value < -_ONE:
         return -_ONE
@@ -304,7 +304,7 @@ def _clipped(value):  # type: ignore[no-untyped-def]
 def drive_step(i, world, trip, params, motion, actions, outcome):  # type: ignore[no-untyped-def]
     """Play actions[i], (N, 2) float32: speed forward and rate of turning left, as shares -1..1 of the full ones."""
     if not _is_fresh(i, world, outcome):
-        forward, left = motion.stride * _clipped(actions[i, 0]), motion.turn * _clipped(actions[i, 1])
+        forward, left = motion.stride * clipped(actions[i, 0]), motion.turn * clipped(actions[i, 1])
         _advance(i, world, trip, params, motion, forward, left, False, outcome)
 
 
@@ -360,6 +360,6 @@ def distance_rows(lo, hi, world, trip, motion, points, distances_out):  # type: 
         for k in range(points.shape[1]):
             distances_out[i, k] = UNREACHABLE
             x, y = points[i, k, 0], points[i, k, 1]
-            if not is_solid(i, world, int(math.floor(x)), int(math.floor(y))):
+            if not is_solid(i, world, math.floor(x), math.floor(y)):
                 x, y = _pushed_out(i, world, motion.radius, x, y)
                 distances_out[i, k], _, _ = shortest_way(i, world, trip, motion.radius, x, y)

@@ -206,7 +206,7 @@ def _place(i, world):  # type: ignore[no-untyped-def]
     if math.isnan(world.pose[i, 2]):
         world.pose[i, 2] = np.float32(world.agent[i, 2]) * _QUARTER
     else:
-        world.agent[i, 2] = int(math.floor(world.pose[i, 2] / _QUARTER + _HALF)) % 4
+        world.agent[i, 2] = math.floor(world.pose[i, 2] / _QUARTER + _HALF) % 4
 
 
 @jit

@@ -89,7 +89,7 @@ def _add_loops(rng, level, rooms, side, loops):  # type: ignore[no-untyped-def]
 
 @jit
 def _is_aside(level, x, y):  # type: ignore[no-untyped-def]
-    """Whether an object at the free cell (x, y) would block no way: its free neighbours are connected round it, and none holds one."""
+    """Whether an object at (x, y), a free cell, blocks no way: its free neighbours connect round it, and none holds one."""
     ends, sides = 0, 0
     for direction in range(4):
         ahead_x, ahead_y = DX[direction], DY[direction]
