@@ -25,6 +25,7 @@ DRIVE_NAMES = ("speed", "turn rate")  # of continuous actions
 SLACK = np.float32(-0.01)  # reward of a step (Habitat's PointNav)
 SUCCESS_REWARD = np.float32(2.5)
 MAX_GOALS = 4  # an object is looked at from four sides
+PIECE = np.float32(1 / 16)  # of a radius: how far an agent moves between two looks at what it touches
 LOST = np.float32(1e-5)  # m², Habitat's EPS: a move that falls shorter than this is a collision
 
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
@@ -123,12 +124,12 @@ def _pushed_out(i, world, radius, x, y):  # type: ignore[no-untyped-def]
 def _slide(i, world, radius, dx, dy):  # type: ignore[no-untyped-def]
     """Move agent i by (dx, dy) metres, sliding along what is solid. Returns the metres between start and end.
 
-    It moves in pieces of half a radius at most, too short to get into or through anything, and is put back to where
-    it just touches after each: along a wall that is exact, round a corner it is to within a hundredth of a radius.
+    It moves in pieces that are too short to get into anything, and is put back to where it just touches after each:
+    what is left of its way along a wall is exact, round a corner to within PIECE of it.
     """
     start_x, start_y = world.pose[i, 0], world.pose[i, 1]
     x, y = start_x, start_y
-    pieces = int(np.float32(math.sqrt(dx * dx + dy * dy)) / (_HALF * radius)) + 1
+    pieces = int(np.float32(math.sqrt(dx * dx + dy * dy)) / (PIECE * radius)) + 1
     dx, dy = dx / np.float32(pieces), dy / np.float32(pieces)
     for _ in range(pieces):
         x, y = _pushed_out(i, world, radius, x + dx, y + dy)

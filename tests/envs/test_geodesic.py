@@ -1,6 +1,5 @@
 """Geodesic distances against a visibility graph in float64, and what follows from being a shortest path."""
 
-import gymnasium as gym
 import networkx as nx
 import numpy as np
 import pytest

@@ -89,7 +89,7 @@ def _add_loops(rng, level, rooms, side, loops):  # type: ignore[no-untyped-def]
 
 @jit
 def _is_aside(level, x, y):  # type: ignore[no-untyped-def]
-    """Whether an object at (x, y), a free cell, blocks no way: its free neighbours connect round it, and none holds one."""
+    """Whether an object at the free cell (x, y) blocks no way: free neighbours connect round it, and none holds one."""
     ends, sides = 0, 0
     for direction in range(4):
         ahead_x, ahead_y = DX[direction], DY[direction]
