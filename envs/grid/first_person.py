@@ -225,20 +225,17 @@ def _add_noise(rgb, deviation, seed):  # type: ignore[no-untyped-def]
 
 
 @jit
-def draw_first_person(i, world, levels, lens, atlas, scratch, rgb_out, depth_out, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+def draw_first_person(i, world, params, levels, lens, atlas, scratch, canvas_out):  # type: ignore[no-untyped-def]
     """What the agent of world i sees with its own eyes.
 
     Args:
         levels: (N,) the numbers of the levels, which decor, light and noise are drawn from.
         atlas: `textures.atlas()`.
         scratch: room for one picture.
-        rgb_out: (N, H * W * 3) uint8, written; or (N, 0), as the following.
-        depth_out: (N, H * W) float32 metres to the image plane.
-        semantic_out: (N, H * W) uint8, places in SEMANTIC_CLASSES.
-        instance_out: (N, H * W) int32, 0 = neither door nor object.
+        canvas_out: the pictures of N worlds, of which row i is written.
     """
-    canvas = Canvas(rgb_out[i], depth_out[i], semantic_out[i], instance_out[i])
-    view = view_of(i, world)
+    canvas = Canvas(canvas_out.rgb[i], canvas_out.depth[i], canvas_out.semantic[i], canvas_out.instance[i])
+    view = view_of(i, world, params)
     decor = decorate(levels[i], lens)
     count = _cast(i, world, lens, view, decor, scratch)
     _fill_rows(lens, view, decor, atlas, scratch, canvas)

@@ -102,7 +102,7 @@ class Scratch(NamedTuple):
 
 
 class Canvas(NamedTuple):
-    """One row's pictures; those that nobody wants have length 0."""
+    """The pictures of N worlds (a first axis of N), or of one; those that nobody wants have length 0."""
 
     rgb: NDArray[np.uint8]  # (H * W * 3,)
     depth: NDArray[np.float32]  # (H * W,) metres to the image plane
@@ -146,8 +146,12 @@ def make_lens(image_size: tuple[int, int], field_of_view: float, textures: str, 
 
 
 @jit
-def view_of(i, world):  # type: ignore[no-untyped-def]
-    """The eye of the agent in world i: in the middle of its cell."""
+def view_of(i, world, params):  # type: ignore[no-untyped-def]
+    """The eye of the agent in world i: at its pose under continuous control, else in the middle of its cell."""
+    if params.continuous:
+        heading = world.pose[i, 2]
+        ahead_x, ahead_y = F(math.cos(heading)), F(math.sin(heading))
+        return View(world.pose[i, 0], world.pose[i, 1], ahead_x, ahead_y, -ahead_y, ahead_x)
     direction = world.agent[i, 2]
     ahead_x, ahead_y = F(DX[direction]), F(DY[direction])
     return View(F(world.agent[i, 0]) + HALF, F(world.agent[i, 1]) + HALF, ahead_x, ahead_y, -ahead_y, ahead_x)
