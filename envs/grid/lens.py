@@ -97,6 +97,7 @@ class Scratch(NamedTuple):
     edge: NDArray[np.float32]  # (W,) row coordinate of the top edge
     shade: NDArray[np.uint32]  # (3, W) factor of red, green, blue, of 256
     label: NDArray[np.int32]  # (2, W) class and instance
+    pick: NDArray[np.uint32]  # (W,) texels of one row of the picture
     seen: NDArray[np.uint8]  # (cells,) 1 where a thing was met; all 0 between pictures
     things: NDArray[np.int32]  # (cells,) those cells, far to near
 
@@ -130,6 +131,7 @@ def make_scratch(width: int, cells: int) -> Scratch:
         **columns,
         shade=np.zeros((3, width), np.uint32),
         label=np.zeros((2, width), i32),
+        pick=np.zeros(width, np.uint32),
         seen=np.zeros(cells, np.uint8),
         things=np.zeros(cells, i32),
     )
