@@ -69,7 +69,7 @@ class GridSimulation:
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
         layout: levels by hand instead of the task's own: text, a path, a dict, or a list of these; level k is
-            layout k modulo their number (see `visnav.envs.grid.handmade`).
+            layout k modulo their number (see `visnav.envs.grid.drawing`).
         agent_view_size: cells along a side of what the agent sees from above, odd.
         max_steps: instead of the task's.
         action_repeat: rule steps per step.
