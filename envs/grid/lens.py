@@ -97,12 +97,13 @@ class Scratch(NamedTuple):
     edge: NDArray[np.float32]  # (W,) row coordinate of the top edge
     shade: NDArray[np.uint32]  # (3, W) factor of red, green, blue, of 256
     label: NDArray[np.int32]  # (2, W) class and instance
+    pick: NDArray[np.uint32]  # (W,) texels of one row of the picture
     seen: NDArray[np.uint8]  # (cells,) 1 where a thing was met; all 0 between pictures
     things: NDArray[np.int32]  # (cells,) those cells, far to near
 
 
 class Canvas(NamedTuple):
-    """One row's pictures; those that nobody wants have length 0."""
+    """The pictures of N worlds (a first axis of N), or of one; those that nobody wants have length 0."""
 
     rgb: NDArray[np.uint8]  # (H * W * 3,)
     depth: NDArray[np.float32]  # (H * W,) metres to the image plane
@@ -130,6 +131,7 @@ def make_scratch(width: int, cells: int) -> Scratch:
         **columns,
         shade=np.zeros((3, width), np.uint32),
         label=np.zeros((2, width), i32),
+        pick=np.zeros(width, np.uint32),
         seen=np.zeros(cells, np.uint8),
         things=np.zeros(cells, i32),
     )
@@ -146,8 +148,12 @@ def make_lens(image_size: tuple[int, int], field_of_view: float, textures: str, 
 
 
 @jit
-def view_of(i, world):  # type: ignore[no-untyped-def]
-    """The eye of the agent in world i: in the middle of its cell."""
+def view_of(i, world, params):  # type: ignore[no-untyped-def]
+    """The eye of the agent in world i: at its pose under continuous control, else in the middle of its cell."""
+    if params.continuous:
+        heading = world.pose[i, 2]
+        ahead_x, ahead_y = F(math.cos(heading)), F(math.sin(heading))
+        return View(world.pose[i, 0], world.pose[i, 1], ahead_x, ahead_y, -ahead_y, ahead_x)
     direction = world.agent[i, 2]
     ahead_x, ahead_y = F(DX[direction]), F(DY[direction])
     return View(F(world.agent[i, 0]) + HALF, F(world.agent[i, 1]) + HALF, ahead_x, ahead_y, -ahead_y, ahead_x)
@@ -239,10 +245,15 @@ def instance_of(cell, at):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _is_wall(i, world, x, y):  # type: ignore[no-untyped-def]
+    return 1 if kind_of(cell_at(i, world, x, y)) == WALL_KIND else 0
+
+
+@jit
 def door_spans_x(i, world, x, y):  # type: ignore[no-untyped-def]
     """Whether the door in a cell runs from left to right on the map: between walls, or as most of its surroundings."""
-    beside = (kind_of(cell_at(i, world, x - 1, y)) == WALL_KIND) + (kind_of(cell_at(i, world, x + 1, y)) == WALL_KIND)
-    across = (kind_of(cell_at(i, world, x, y - 1)) == WALL_KIND) + (kind_of(cell_at(i, world, x, y + 1)) == WALL_KIND)
+    beside = _is_wall(i, world, x - 1, y) + _is_wall(i, world, x + 1, y)
+    across = _is_wall(i, world, x, y - 1) + _is_wall(i, world, x, y + 1)
     return beside >= across
 
 

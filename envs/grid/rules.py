@@ -5,6 +5,8 @@ The rules are MiniGrid's (`minigrid_env.py` step, `world_object.py` toggle).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from visnav.envs import rng as random_stream
@@ -261,6 +263,8 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
 
 # --- reset --------------------------------------------------------------------------------------------------
 
+_HALF, _QUARTER = np.float32(0.5), np.float32(math.pi / 2)
+
 
 _PRIME = np.uint64(0x100000001B3)  # of FNV-1a, 64 bits
 
@@ -315,6 +319,16 @@ def _draw_level(i, slots, source):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _place(i, world):  # type: ignore[no-untyped-def]
+    """Put the agent in the middle of its cell, and make direction and heading agree."""
+    world.pose[i, 0], world.pose[i, 1] = np.float32(world.agent[i, 0]) + _HALF, np.float32(world.agent[i, 1]) + _HALF
+    if math.isnan(world.pose[i, 2]):
+        world.pose[i, 2] = np.float32(world.agent[i, 2]) * _QUARTER
+    else:
+        world.agent[i, 2] = math.floor(world.pose[i, 2] / _QUARTER + _HALF) % 4
+
+
+@jit
 def make_level(i, number, world, slots, level_function, args):  # type: ignore[no-untyped-def]
     """Make level `number` in row i: what seed `number` makes, for ever."""
     random_stream.seed(world.rng[i], number, False)
@@ -344,8 +358,11 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
         world.obstacles[i],
         world.carrying[i : i + 1],
         np.int64(number),
+        world.pose[i, 2:],
     )
+    world.pose[i, 2] = np.nan
     level_function(world.rng[i], level, *args)
+    _place(i, world)
     slots.failed[i] |= cell_at(i, world, world.agent[i, 0], world.agent[i, 1]) & LOOK == WALL  # or outside, or unplaced
     slots.level[i] = number
     slots.layout[i] = layout_hash(i, world)

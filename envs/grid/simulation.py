@@ -17,7 +17,17 @@ from visnav.envs.grid import loops
 from visnav.envs.grid.cameras import MAX_VIEW_SIZE
 from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
-from visnav.envs.grid.pictures import LABELS, CameraOptions, FirstPersonCamera, Moves, Rows, TileCamera, make_camera
+from visnav.envs.grid.navigation import Navigation
+from visnav.envs.grid.pictures import (
+    CAMERA_KEYWORDS,
+    LABELS,
+    CameraOptions,
+    FirstPersonCamera,
+    Moves,
+    Rows,
+    TileCamera,
+    make_camera,
+)
 from visnav.envs.grid.world import (
     CHOSEN,
     ENDED,
@@ -54,7 +64,7 @@ class GridSimulation:
         task: what is simulated.
         num_envs: N.
         camera: "tiles" (what the agent sees, egocentric), "full" (the whole grid from above), "first_person" or
-            "symbolic".
+            "symbolic"; None for the task's own.
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
@@ -64,7 +74,7 @@ class GridSimulation:
         max_steps: instead of the task's.
         action_repeat: rule steps per step.
         num_threads: threads that share the rows.
-        **camera_options: fields of `CameraOptions`.
+        **options: fields of `CameraOptions`; of tasks under continuous control also those of `Navigation`.
     """
 
     def __init__(
@@ -72,7 +82,7 @@ class GridSimulation:
         task: Task,
         num_envs: int,
         *,
-        camera: str = "tiles",
+        camera: str | None = None,
         sensors: Sequence[str] | None = None,
         levels: Sequence[int] | NDArray[np.integer[Any]] | None = None,
         split: str | None = None,
@@ -81,7 +91,7 @@ class GridSimulation:
         max_steps: int | None = None,
         action_repeat: int = 1,
         num_threads: int = 1,
-        **camera_options: Any,
+        **options: Any,
     ) -> None:
         if split not in SPLITS:
             raise ValueError(f'split is None, "train" or "test"; got {split!r}')
@@ -94,9 +104,11 @@ class GridSimulation:
             task = replace(task, max_steps=check_whole("max_steps", max_steps, 1))
         self.task = task
         self.num_envs = num_envs
-        self.camera = camera
+        self.camera = task.camera if camera is None else camera
         self.num_threads = num_threads
-        self._camera = make_camera(camera, task, num_envs, agent_view_size, CameraOptions(**camera_options))
+        camera_options = {name: options.pop(name) for name in CAMERA_KEYWORDS if name in options}
+        driving = options
+        self._camera = make_camera(self.camera, task, num_envs, agent_view_size, CameraOptions(**camera_options))
 
         self.world = make_world(num_envs, task)
         self.slots = make_slots(num_envs, task)
@@ -108,8 +120,12 @@ class GridSimulation:
             task.objective,
             check_whole("action_repeat", action_repeat, 1),
             task.actions,
+            task.continuous,
         )
         self._rows = Rows(self.world, self.slots, self._params)
+        if driving and not task.continuous:
+            raise TypeError(f"{next(iter(driving))} is a keyword of mazes; this task moves in grid steps")
+        self.navigation = Navigation(task, num_envs, **driving) if task.continuous else None
         self._source = _level_source(levels, SPLITS[split])
         self._seed_is_level = levels is None and split is None
         self._args = level_arguments(task)
@@ -120,9 +136,12 @@ class GridSimulation:
         self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
         self.sensor_spaces = self._choose_sensors(sensors)
-        self.action_names = task.action_names
-        self.action_space: spaces.Space[Any] = spaces.Discrete(len(self.action_names))
+        self.action_names: tuple[str, ...] = task.action_names
         self.num_actions = len(task.actions)  # that are taken: those beyond the action space stand for others
+        self.action_space: spaces.Space[Any] = spaces.Discrete(len(self.action_names))
+        if self.navigation is not None:
+            self.action_space, self.action_names = self.navigation.action_space, self.navigation.action_names
+            self.num_actions = len(self.action_names)
 
     def _choose_sensors(self, names: Sequence[str] | None) -> dict[str, spaces.Space[Any]]:
         """The spaces of the sensors that are returned, in a fixed order."""
@@ -133,7 +152,10 @@ class GridSimulation:
             default = tuple(offered)
         else:
             offered["mission"] = token_space(VOCABULARY_SIZE, TOKENS)
-            default = ("rgb", "mission") if len(missions) > 1 else ("rgb",)
+            default = ("rgb", "mission") if len(missions) > 1 and not self.task.continuous else ("rgb",)
+        if self.navigation is not None:
+            offered |= self.navigation.sensor_spaces
+            default = (*default, self.navigation.goal_sensor)
         chosen = default if names is None else (names,) if isinstance(names, str) else tuple(names)
         if not chosen:
             raise ValueError(f"sensors is empty; camera={self.camera!r} offers {', '.join(sorted(offered))}")
@@ -168,7 +190,8 @@ class GridSimulation:
 
     def _reset_phase(self, before: int, after: int) -> None:
         """Start a new episode in every slot that is in phase `before`; they are then in phase `after`."""
-        count = np.count_nonzero(self.world.phase == before)
+        chosen = self.world.phase == before
+        count = np.count_nonzero(chosen)
         if count == 0:
             return
 
@@ -176,6 +199,8 @@ class GridSimulation:
             loops.reset_rows(
                 lo, hi, self.world, self.slots, self._source, self._level_function, self._args, before, after
             )
+            if self.navigation is not None:
+                self.navigation.start(lo, hi, chosen, self.world, self.slots, self._params)
 
         batch.run(work, self.num_envs, self.num_threads if count >= batch.MIN_ROWS_PER_THREAD else 1)
         if self.slots.failed.any():
@@ -188,11 +213,11 @@ class GridSimulation:
                 f"have no layout in the split asked for"
             )
 
-    def step(self, actions: NDArray[np.integer[Any]], observation: Observation | None, reset_ended: bool) -> Outcome:
+    def step(self, actions: NDArray[Any], observation: Observation | None, reset_ended: bool) -> Outcome:
         """Play one action in every slot and write the pictures.
 
         Args:
-            actions: (N,) within the action space.
+            actions: (N,) int64 within the action space, or (N, 2) float32.
             observation: the pictures among its arrays are written; None to skip them.
             reset_ended: whether slots whose episode had ended start their next one instead.
         """
@@ -202,10 +227,12 @@ class GridSimulation:
         pictures = self._pictures(observation or {})
 
         def work(lo: int, hi: int) -> None:
-            if pictures:
-                self._camera.draw(lo, hi, rows, pictures, moves)
-            else:
+            if self.navigation is not None:
+                self.navigation.step(lo, hi, rows.world, rows.params, *moves)
+            elif not pictures:
                 loops.step_rows(lo, hi, rows.world, rows.params, *moves)
+            if pictures:
+                self._camera.draw(lo, hi, rows, pictures, moves if self.navigation is None else None)
 
         batch.run(work, self.num_envs, self.num_threads)
         return self.outcome
@@ -250,6 +277,8 @@ class GridSimulation:
                 observation[name] = tuple(self._missions[self.world.mission])
             elif name == "mission":
                 np.take(self._tokens, self.world.mission, axis=0, out=observation[name])
+        if self.navigation is not None:
+            self.navigation.sense(self.world, observation)
 
     def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
         """Labels of what the camera sees now, for learning to see.
@@ -300,12 +329,20 @@ class GridSimulation:
             return self._same_mission
         return self._missions[self.world.mission]
 
+    def measures(self, success: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """What `info` reports of every slot beside level and mission: arrays (N,), `success` and Habitat's measures."""
+        if self.navigation is None:
+            return {"success": success}
+        return {"success": success, **self.navigation.measures(success)}
+
     def get_state(self, slots: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
         """Copies of the rows that a later set_state needs to go on exactly from here."""
         state = {f"world.{name}": array[slots].copy() for name, array in self.world._asdict().items()}
         for name, array in self.slots._asdict().items():
             if name != "scratch":
                 state[f"slots.{name}"] = array[slots].copy()
+        if self.navigation is not None:
+            state |= {f"trip.{name}": array[slots].copy() for name, array in self.navigation.trip._asdict().items()}
         return state
 
     def set_state(self, state: dict[str, NDArray[Any]], slots: NDArray[np.int64] | slice) -> None:
@@ -325,9 +362,12 @@ class GridSimulation:
                     f"state of another task or number of slots: {name} is {np.asarray(array).dtype}{np.shape(array)}, "
                     f"here it is {want.dtype}{want.shape}"
                 )
+        parts: dict[str, Any] = {"world": self.world, "slots": self.slots}
+        if self.navigation is not None:
+            parts["trip"] = self.navigation.trip
         for name, array in state.items():
             part, field = name.split(".")
-            getattr(self.world if part == "world" else self.slots, field)[slots] = array
+            getattr(parts[part], field)[slots] = array
 
 
 def _level_source(levels: Sequence[int] | NDArray[np.integer[Any]] | None, split: int) -> LevelSource:

@@ -268,8 +268,8 @@ def _draw_gem(lens, view, decor, canvas, walls, relative_x, relative_y, color, n
             )  # fmt: skip
             if depth < walls[c]:
                 # up is bright, down is dark; east and south differ from west and north
-                rising = (face & 1) ^ (face >> 2 & 1)
-                share = (F(1.15) if rising else F(0.7)) - (F(0.12) if face & 1 else ZERO)
+                falling = (face & 1) ^ (face >> 2 & 1)
+                share = (F(0.7) if falling else F(1.15)) - (F(0.12) if face & 1 else ZERO)
                 put_shaded(canvas, r * lens.width + c, color, share, decor, depth, GOAL, number)
 
 

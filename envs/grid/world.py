@@ -58,6 +58,10 @@ OPEN_IN_ORDER = 7  # the door at `target` is open, and that at `other_target` wa
 
 OBSTACLE_REWARD = -1.0  # for walking against what is in the way of a task with obstacles
 OBSTACLE_TRIES = 101  # positions that are tried for an obstacle (max_tries=100 of MiniGrid's `place_obj`)
+# under continuous control (`visnav.envs.grid.motion`):
+POINT_GOAL = 32  # be at the middle of the cell at `target`
+OBJECT_GOAL = 33  # be at the middle of a free cell beside the object at `target`
+CONTINUOUS = (POINT_GOAL, OBJECT_GOAL)
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
 
@@ -77,6 +81,7 @@ class World(NamedTuple):
 
     cells: NDArray[np.uint16]  # (N, height, width)
     agent: NDArray[np.int32]  # (N, 3) column x, row y, direction
+    pose: NDArray[np.float32]  # (N, 3) x, y in m and heading in rad, clockwise; grid steps leave it as it was
     carrying: NDArray[np.uint16]  # (N,) cell in hand, 0 = none
     step_count: NDArray[np.int32]  # (N,) steps since the reset
     mission: NDArray[np.int32]  # (N,) index into the task's missions
@@ -114,7 +119,7 @@ class Outcome(NamedTuple):
 class Level(NamedTuple):
     """One row of a world as its level function sees it: views, written in place.
 
-    At the start every cell is EMPTY, the agent is nowhere (x = y = -1, direction 0), all else is 0.
+    At the start every cell is EMPTY, the agent is nowhere (x = y = -1, direction 0, heading NaN), all else is 0.
     """
 
     cells: NDArray[np.uint16]  # (height, width)
@@ -129,6 +134,7 @@ class Level(NamedTuple):
     obstacles: NDArray[np.int32]  # (K, 2)
     carrying: NDArray[np.uint16]  # (1,)
     number: int  # of the level
+    heading: NDArray[np.float32]  # (1,) rad; where a level draws one, the direction is the nearest to it
 
 
 class Params(NamedTuple):
@@ -140,6 +146,7 @@ class Params(NamedTuple):
     objective: int
     action_repeat: int  # rule steps per step
     actions: tuple[int, ...] = AS_THEY_ARE  # what each action is played as
+    continuous: bool = False  # whether agents stand at `World.pose`, and not in the middle of their cells
 
 
 class LevelSource(NamedTuple):
@@ -174,6 +181,8 @@ class Task:
             picking up what does not look like target[2].
             REACH_CELL: standing at target succeeds, standing at other_target fails.
             OPEN_IN_ORDER: the door at target opens after that at other_target succeeds, before it fails.
+            POINT_GOAL: being at target succeeds, under continuous control (`visnav.envs.grid.motion`).
+            OBJECT_GOAL: being beside the object at target succeeds, likewise.
         see_through_walls: whether walls and closed doors hide nothing.
         scratch: integers of working space that the level function needs.
         contents: object numbers, from 0, whose boxes may hold something; see `visnav.envs.grid.building.put_inside`.
@@ -182,6 +191,8 @@ class Task:
             `level.obstacles`.
         actions: what each of the seven actions is played as. The action space ends with the last that is played as
             itself; those beyond it are taken too.
+        success_distance: metres to the goal, geodesic, below which a task under continuous control is achieved.
+        camera: the one that is used where none is asked for.
     """
 
     level: Callable[..., None]
@@ -196,6 +207,8 @@ class Task:
     contents: int = 0
     obstacles: int = 0
     actions: tuple[int, ...] = AS_THEY_ARE
+    success_distance: float = 0.2
+    camera: str = "tiles"
 
     def __post_init__(self) -> None:
         if self.width < 3 or self.height < 3:
@@ -214,12 +227,18 @@ class Task:
         """Names of the actions of the action space."""
         return ACTION_NAMES[: 1 + max((k for k in AS_THEY_ARE if self.actions[k] == k), default=0)]
 
+    @property
+    def continuous(self) -> bool:
+        """Whether the agent drives in metres and radians."""
+        return self.objective in CONTINUOUS
+
 
 def make_world(num_envs: int, task: Task) -> World:
     """N empty rows."""
     return World(
         cells=np.full((num_envs, task.height, task.width), EMPTY, np.uint16),
         agent=np.zeros((num_envs, 3), np.int32),
+        pose=np.zeros((num_envs, 3), np.float32),
         carrying=np.zeros(num_envs, np.uint16),
         step_count=np.zeros(num_envs, np.int32),
         mission=np.zeros(num_envs, np.int32),
@@ -261,6 +280,7 @@ _LEVEL_TYPE = types.NamedTuple(
         types.Array(types.int32, 2, "C"),
         types.Array(types.uint16, 1, "C"),
         types.int64,
+        types.Array(types.float32, 1, "C"),
     ),
     Level,
 )
