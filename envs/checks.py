@@ -31,6 +31,13 @@ def check_name(what: str, name: object, allowed: Iterable[str]) -> str:
     return name
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool, or raise a ValueError."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} is True or False; got {value!r}")
+    return bool(value)
+
+
 def check_whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     """Return `value` as an int, or raise a ValueError that names the range."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -20,8 +20,8 @@ from visnav.envs import batch
 from visnav.envs.cameras import observation_space
 from visnav.envs.checks import check_name, check_whole, unknown_name
 from visnav.envs.grid import Task
-from visnav.envs.grid.motion import DRIVE_NAMES
-from visnav.envs.grid.simulation import IMAGE, GridSimulation
+from visnav.envs.grid.navigation import DRIVING
+from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
 
 TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what builds its task
@@ -41,9 +41,9 @@ _UNSHARED = _count_references()
 
 
 COMMON = (
-    "camera", "sensors", "levels", "split", "image_size", "tile_size", "agent_view_size", "max_steps", "action_repeat",
-    "render_mode", "device", "num_threads", "copy", "autoreset_mode",
-    "actions", "reward", "max_speed", "max_turn_rate", "time_step", "gps_noise", "compass_noise",
+    "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "field_of_view",
+    "textures", "lighting", "noise", "max_steps", "action_repeat", "render_mode", "device", "num_threads", "copy",
+    "autoreset_mode", *DRIVING,
 )  # fmt: skip
 
 
@@ -224,8 +224,8 @@ class Env(_Face, gym.Env[Any, Any]):
 
     Args:
         task: the registered ID (filled in by Gymnasium).
-        **keywords: camera, sensors, levels, split, image_size, tile_size, agent_view_size, max_steps, action_repeat
-            (see `GridSimulation`), render_mode, device, and the task's own.
+        **keywords: camera, sensors, levels, split, layout, image_size, tile_size, agent_view_size, max_steps,
+            action_repeat (see `GridSimulation`), render_mode, device, and the task's own.
 
     `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
     `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success".
@@ -269,19 +269,14 @@ class Env(_Face, gym.Env[Any, Any]):
         """
         self._need_reset()
         if isinstance(self.action_space, spaces.Box):
-            self._action[0] = _driving_actions(action, self.action_space.shape)
+            self._action[0] = _driving_actions(action, self.simulation, self.action_space.shape)
         else:
             number = np.asarray(action)
-            if (
-                number.shape != ()
-                or number.dtype.kind not in "iu"
-                or not 0 <= number < len(self.simulation.action_names)
-            ):
-                raise InvalidAction(_bad_action(action, self.simulation.action_names, ()))
+            if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < self.simulation.num_actions:
+                raise InvalidAction(_bad_action(action, self.simulation, ()))
             self._action[0] = number
         sensors = self.simulation.allocate()
-        image = sensors.get(IMAGE[self.simulation.camera])
-        outcome = self.simulation.step(self._action, image, reset_ended=False)
+        outcome = self.simulation.step(self._action, sensors, reset_ended=False)
         self.simulation.observe(sensors, redraw=False)
         if self.render_mode == "human":
             self._show()
@@ -322,6 +317,15 @@ class Env(_Face, gym.Env[Any, Any]):
             self._show()
             return None
         return self.simulation.render(0) if self.render_mode == "rgb_array" else None
+
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the camera sees now, to learn seeing from; see `GridSimulation.annotate`, here for one world.
+
+        Returns:
+            By name: "depth" (H, W, 1) float32, "semantic" (H, W, 1) uint8, "instance" (H, W, 1) int32, "boxes" a dict.
+        """
+        self._need_reset()
+        return {name: value[0] for name, value in self.simulation.annotate(labels).items()}
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -410,8 +414,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
                 'call reset(options={"reset_mask": terminated | truncated}) first'
             )
         sensors = self._sensors(out)
-        image = sensors.get(IMAGE[self.simulation.camera])
-        outcome = self.simulation.step(actions, image, self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        outcome = self.simulation.step(actions, sensors, self.autoreset_mode is AutoresetMode.NEXT_STEP)
         self.simulation.observe(sensors, redraw=False)
         info = self._info(outcome.success.copy(), self._everyone)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and (self.simulation.world.phase == ENDED).any():
@@ -438,15 +441,15 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
     def _checked(self, actions: Any) -> NDArray[Any]:
         """Actions as int64 or float32, or an error that says what they are."""
         if isinstance(self.single_action_space, spaces.Box):
-            return _driving_actions(actions, (self.num_envs, *self.single_action_space.shape))
-        array, names = np.asarray(actions), self.simulation.action_names
+            return _driving_actions(actions, self.simulation, (self.num_envs, *self.single_action_space.shape))
+        array = np.asarray(actions)
         if (
             array.shape != (self.num_envs,)
             or array.dtype.kind not in "iu"
             or array.min() < 0
-            or array.max() >= len(names)
+            or array.max() >= self.simulation.num_actions
         ):
-            raise InvalidAction(_bad_action(actions, names, (self.num_envs,)))
+            raise InvalidAction(_bad_action(actions, self.simulation, (self.num_envs,)))
         return np.ascontiguousarray(array, np.int64)
 
     def _sensors(self, out: Any) -> dict[str, Any]:
@@ -515,12 +518,17 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
             return tuple(self.simulation.render(i) for i in range(self.num_envs))
         return None
 
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the cameras see now, to learn seeing from; see `GridSimulation.annotate`."""
+        self._need_reset()
+        return self.simulation.annotate(labels)
+
     def close_extras(self, **kwargs: Any) -> None:
         """Close the window, if there is one."""
         self._close_viewer()
 
 
-def _driving_actions(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _driving_actions(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Actions of a Box as float32 (the rules clip them), or an InvalidAction that says what they are."""
     array = np.asarray(actions)
     problem = ""
@@ -531,7 +539,7 @@ def _driving_actions(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float32
     elif np.isnan(array).any():
         problem = "NaN among them"
     if problem:
-        names = ", ".join(f"{k} {name}" for k, name in enumerate(DRIVE_NAMES))
+        names = ", ".join(f"{k} {name}" for k, name in enumerate(simulation.action_names))
         raise InvalidAction(
             f"got actions with {problem}: {actions!r}; expected an array of shape {shape} with numbers from -1 to 1 "
             f"(others are clipped): {names}"
@@ -540,7 +548,7 @@ def _driving_actions(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float32
         return np.ascontiguousarray(array, np.float32)
 
 
-def _bad_action(actions: Any, names: Sequence[str], shape: tuple[int, ...]) -> str:
+def _bad_action(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> str:
     """What was given, and what an action is here."""
     array = np.asarray(actions)
     if array.shape != shape:
@@ -549,7 +557,7 @@ def _bad_action(actions: Any, names: Sequence[str], shape: tuple[int, ...]) -> s
         problem = f"an action of dtype {array.dtype}: {actions!r}"
     else:
         wrong = np.atleast_1d(array)
-        problem = f"action {wrong[(wrong < 0) | (wrong >= len(names))][0]}"
-    listed = ", ".join(f"{k} {name}" for k, name in enumerate(names))
+        problem = f"action {wrong[(wrong < 0) | (wrong >= simulation.num_actions)][0]}"
+    listed = ", ".join(f"{k} {name}" for k, name in enumerate(simulation.action_names))
     kind = f"an array of {shape[0]} whole numbers" if shape else "a whole number"
     return f"got {problem}; expected {kind} among {listed}"

@@ -51,7 +51,7 @@ class Game:
             self.episode.reset(level=self.episode.level)
         elif key == "n" or (key in ACTION_KEYS and self.episode.over):
             self.episode.reset()
-        elif key in ACTION_KEYS:
+        elif ACTION_KEYS.get(key) in self.episode.action_names:  # some worlds have fewer actions
             self.episode.step(self.episode.action_names.index(ACTION_KEYS[key]))
 
     def screen(self) -> Screen:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-TOKENS = 16  # tokens of a mission, padded with 0
+TOKENS = 20  # tokens of a mission, padded with 0
 
 # Token ids are places in this tuple, for ever: append, never insert.
 _TEXT = """

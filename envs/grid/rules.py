@@ -11,6 +11,7 @@ import numpy as np
 
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
+from visnav.envs.grid.building import free_cell
 from visnav.envs.grid.world import (
     BALL,
     BOX,
@@ -23,6 +24,7 @@ from visnav.envs.grid.world import (
     DY,
     EMPTY,
     ENDED,
+    FETCH,
     FLOOR_KIND,
     FORWARD,
     FRESH,
@@ -33,10 +35,16 @@ from visnav.envs.grid.world import (
     LOOK,
     MAX_DRAWS,
     MAX_FAILURES,
+    OBSTACLE_REWARD,
+    OBSTACLE_TRIES,
     OPEN_DOOR,
+    OPEN_IN_ORDER,
     PICK_UP,
     PICKUP,
     PLAYING,
+    PUT_NEAR,
+    REACH_CELL,
+    REACH_GOAL,
     TEST_SHARE,
     TOGGLE,
     TURN_LEFT,
@@ -59,8 +67,15 @@ def cell_at(i, world, x, y):  # type: ignore[no-untyped-def]
 
 
 @jit
+def front_of(i, world):  # type: ignore[no-untyped-def]
+    """(column, row) of the cell in front of the agent of world i."""
+    direction = world.agent[i, 2]
+    return world.agent[i, 0] + DX[direction], world.agent[i, 1] + DY[direction]
+
+
+@jit
 def _toggled(cell, carrying):  # type: ignore[no-untyped-def]
-    """What a cell becomes when it is toggled with `carrying` in hand."""
+    """What a cell that is no box becomes when it is toggled with `carrying` in hand."""
     kind = kind_of(cell)
     if kind == DOOR_LOCKED:
         has_key = carrying != 0 and kind_of(carrying) == KEY and color_of(carrying) == color_of(cell)
@@ -69,25 +84,31 @@ def _toggled(cell, carrying):  # type: ignore[no-untyped-def]
         return cell - DOOR_CLOSED + DOOR_OPEN
     if kind == DOOR_OPEN:
         return cell - DOOR_OPEN + DOOR_CLOSED
-    if kind == BOX:
-        return EMPTY
     return cell
+
+
+@jit
+def _inside(i, world, cell):  # type: ignore[no-untyped-def]
+    """What is left where a box is opened: its contents, or EMPTY."""
+    number = cell >> 8
+    if number >= world.contents.shape[1] or world.contents[i, number] == 0:
+        return EMPTY
+    return np.int64(world.contents[i, number])
 
 
 @jit
 def _act(i, world, action):  # type: ignore[no-untyped-def]
     """Carry out one action in world i. Returns the kind of cell walked onto, EMPTY where there was none."""
-    x, y, direction = world.agent[i, 0], world.agent[i, 1], world.agent[i, 2]
     if action == TURN_LEFT:
-        world.agent[i, 2] = (direction + 3) % 4
+        world.agent[i, 2] = (world.agent[i, 2] + 3) % 4
         return EMPTY
     if action == TURN_RIGHT:
-        world.agent[i, 2] = (direction + 1) % 4
+        world.agent[i, 2] = (world.agent[i, 2] + 1) % 4
         return EMPTY
     if action == DONE:
         return EMPTY
 
-    front_x, front_y = x + DX[direction], y + DY[direction]
+    front_x, front_y = front_of(i, world)
     front = cell_at(i, world, front_x, front_y)
     kind = kind_of(front)
     if action == FORWARD:
@@ -103,17 +124,69 @@ def _act(i, world, action):  # type: ignore[no-untyped-def]
             world.cells[i, front_y, front_x] = world.carrying[i]
             world.carrying[i] = 0
     elif action == TOGGLE:
-        after = _toggled(front, np.int64(world.carrying[i]))
+        after = _inside(i, world, front) if kind == BOX else _toggled(front, np.int64(world.carrying[i]))
         if after != front:
             world.cells[i, front_y, front_x] = after
     return EMPTY
 
 
 @jit
-def _objective(i, world, params, action):  # type: ignore[no-untyped-def]
-    """(ended, succeeded) by the task's objective after `action`."""
+def _is_clear(i, world):  # type: ignore[no-untyped-def]
+    """Whether a task with obstacles lets the agent walk on: onto an empty cell or a goal."""
+    x, y = front_of(i, world)
+    return kind_of(cell_at(i, world, x, y)) in (EMPTY, GOAL_KIND)
+
+
+@jit
+def _move_obstacles(i, world):  # type: ignore[no-untyped-def]
+    """Move every obstacle of world i to a random free cell of the nine around it; one that finds none stays."""
+    cells = world.cells[i]
+    for k in range(world.obstacles.shape[1]):
+        x, y = world.obstacles[i, k, 0], world.obstacles[i, k, 1]
+        column, row = free_cell(world.rng[i], cells, world.agent[i], x - 1, y - 1, 3, 3, OBSTACLE_TRIES)
+        if column >= 0:
+            cells[row, column] = cells[y, x]
+            cells[y, x] = EMPTY
+            world.obstacles[i, k, 0], world.obstacles[i, k, 1] = column, row
+
+
+@jit
+def _is_open(i, world, x, y):  # type: ignore[no-untyped-def]
+    """Whether an open door is at column x, row y."""
+    return kind_of(cell_at(i, world, x, y)) == DOOR_OPEN
+
+
+@jit
+def _stands_at(i, world, x, y):  # type: ignore[no-untyped-def]
+    """Whether the agent is at column x, row y."""
+    return world.agent[i, 0] == x and world.agent[i, 1] == y
+
+
+@jit
+def _opened_in_order(i, world, action):  # type: ignore[no-untyped-def]
+    """(ended, succeeded) by OPEN_IN_ORDER after `action`.
+
+    What an action toggles is the door in front, so that how a door was before follows from how it is now.
+    """
+    x, y = world.target[i, 0], world.target[i, 1]
+    first_x, first_y = world.other_target[i, 0], world.other_target[i, 1]
+    front_x, front_y = front_of(i, world)
+    is_open, first_is_open = _is_open(i, world, x, y), _is_open(i, world, first_x, first_y)
+    was_open = is_open != (action == TOGGLE and front_x == x and front_y == y)
+    first_was_open = first_is_open != (action == TOGGLE and front_x == first_x and front_y == first_y)
+    if is_open:
+        return True, first_was_open
+    return first_is_open and was_open, False
+
+
+@jit
+def _objective(i, world, params, action, had):  # type: ignore[no-untyped-def]
+    """(ended, succeeded) by the task's objective after `action`, before which the agent carried `had`."""
+    if params.objective == REACH_GOAL:
+        return False, False
+    x, y = world.target[i, 0], world.target[i, 1]
     if params.objective == OPEN_DOOR and action == TOGGLE:
-        opened = kind_of(cell_at(i, world, world.target[i, 0], world.target[i, 1])) == DOOR_OPEN
+        opened = _is_open(i, world, x, y)
         return opened, opened
     if params.objective == PICK_UP and action == PICKUP:
         held = np.int64(world.carrying[i]) >> 8 == world.target[i, 2] and world.carrying[i] != 0
@@ -122,8 +195,21 @@ def _objective(i, world, params, action):  # type: ignore[no-untyped-def]
         if action == TOGGLE:
             return True, False
         if action == DONE:
-            distance = abs(world.agent[i, 0] - world.target[i, 0]) + abs(world.agent[i, 1] - world.target[i, 1])
-            return True, distance == 1
+            return True, abs(world.agent[i, 0] - x) + abs(world.agent[i, 1] - y) == 1
+    if params.objective == FETCH:
+        holds = world.carrying[i] != 0
+        return holds, holds and world.carrying[i] & LOOK == world.target[i, 2]
+    if params.objective == PUT_NEAR:
+        if action == PICKUP:
+            return world.carrying[i] != 0 and world.carrying[i] & LOOK != world.target[i, 2], False
+        if action == DROP and had != 0:
+            front_x, front_y = front_of(i, world)
+            return True, world.carrying[i] == 0 and abs(front_x - x) <= 1 and abs(front_y - y) <= 1
+    if params.objective == REACH_CELL:
+        there = _stands_at(i, world, x, y)
+        return there or _stands_at(i, world, world.other_target[i, 0], world.other_target[i, 1]), there
+    if params.objective == OPEN_IN_ORDER:
+        return _opened_in_order(i, world, action)
     return False, False
 
 
@@ -131,7 +217,8 @@ def _objective(i, world, params, action):  # type: ignore[no-untyped-def]
 def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     """Play actions[i] in world i, `params.action_repeat` times or until the episode ends.
 
-    Reward is 1 - 0.9 * step_count / max_steps on success, else 0. terminated and truncated can both be true.
+    Reward is 1 - 0.9 * step_count / max_steps on success, -1 for walking against what is in the way of a task with
+    obstacles, else 0. terminated and truncated can both be true.
     """
     if world.phase[i] == FRESH:  # reset by this very step: its action is not played
         world.phase[i] = PLAYING
@@ -144,10 +231,16 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     terminated = False
     truncated = False
     success = False
+    action = params.actions[actions[i]]
     for _ in range(params.action_repeat):
         world.step_count[i] += 1
-        walked_onto = _act(i, world, actions[i])
-        terminated, success = _objective(i, world, params, actions[i])
+        had = world.carrying[i]
+        collides = False
+        if world.obstacles.shape[1] > 0:
+            collides = action == FORWARD and not _is_clear(i, world)
+            _move_obstacles(i, world)
+        walked_onto = _act(i, world, action)
+        terminated, success = _objective(i, world, params, action, had)
         if walked_onto == GOAL_KIND:
             terminated = True
             success = True
@@ -155,6 +248,9 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
             terminated = True
         if success:
             reward += 1 - 0.9 * (world.step_count[i] / params.max_steps)
+        if collides:
+            terminated = True
+            reward += OBSTACLE_REWARD
         truncated = world.step_count[i] >= params.max_steps
         if terminated or truncated:
             world.phase[i] = ENDED
@@ -172,12 +268,18 @@ _HALF, _QUARTER = np.float32(0.5), np.float32(math.pi / 2)
 
 @jit
 def layout_hash(i, world):  # type: ignore[no-untyped-def]
-    """FNV-1a, 64 bits, of how world i looks and of the agent's pose; finished as in SplitMix64."""
+    """FNV-1a, 64 bits, of how world i looks, what its boxes hold, and the agent's pose; finished as in SplitMix64."""
     prime = np.uint64(0x100000001B3)
     digest = np.uint64(0xCBF29CE484222325)
     for y in range(world.cells.shape[1]):
         for x in range(world.cells.shape[2]):
             digest = (digest ^ np.uint64(world.cells[i, y, x] & LOOK)) * prime
+    if world.contents.shape[1] > 0:
+        for y in range(world.cells.shape[1]):
+            for x in range(world.cells.shape[2]):
+                if kind_of(world.cells[i, y, x]) == BOX:
+                    inside = _inside(i, world, np.int64(world.cells[i, y, x]))
+                    digest = (digest ^ np.uint64(inside & LOOK)) * prime
     for k in range(3):
         digest = (digest ^ np.uint64(world.agent[i, k])) * prime
     digest = (digest ^ (digest >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -221,6 +323,9 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
     world.step_count[i] = 0
     world.mission[i] = 0
     world.target[i] = 0
+    world.other_target[i] = 0
+    world.contents[i] = 0
+    world.obstacles[i] = 0
     slots.num_objects[i] = 0
     slots.failed[i] = False
     level = Level(
@@ -231,6 +336,11 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
         slots.num_objects[i : i + 1],
         slots.failed[i : i + 1],
         slots.scratch[i],
+        world.other_target[i],
+        world.contents[i],
+        world.obstacles[i],
+        world.carrying[i : i + 1],
+        np.int64(number),
         world.pose[i, 2:],
     )
     world.pose[i, 2] = np.nan

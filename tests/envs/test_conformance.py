@@ -18,7 +18,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 import visnav.envs
 
 IDS = sorted(visnav.envs.TASKS)
-CAMERAS = ("tiles", "full", "symbolic")
+CAMERAS = ("tiles", "full", "symbolic", "first_person")
 FEW = [IDS[0], "visnav/MiniGrid-DoorKey-5x5-v0"]
 
 every_id = pytest.mark.parametrize("name", IDS)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from visnav.envs.batch import jit
 from visnav.envs.checks import check_name, check_whole
-from visnav.envs.grid.building import OBSTACLES, horizontal_wall, put, put_object, vertical_wall, wall_rect
+from visnav.envs.grid.building import OBSTACLES, horizontal_wall, is_among, put, put_object, vertical_wall, wall_rect
 from visnav.envs.grid.world import EMPTY, GOAL, Task
 from visnav.envs.rng import integers, shuffle
 
@@ -12,15 +11,6 @@ MISSIONS = {
     "lava": "avoid the lava and get to the green goal square",
     "wall": "find the opening and get to the green goal square",
 }
-
-
-@jit
-def _is_among(value, values, count):  # type: ignore[no-untyped-def]
-    """Whether values[:count] has `value`."""
-    for k in range(count):  # noqa: SIM110 (kernels have no generators)
-        if values[k] == value:
-            return True
-    return False
 
 
 def crossing(rng, level, size, num_crossings, obstacle):  # type: ignore[no-untyped-def]
@@ -40,7 +30,7 @@ def crossing(rng, level, size, num_crossings, obstacle):  # type: ignore[no-unty
     rivers = num_crossings if num_crossings < 2 * places else 2 * places
     rivers_down, rivers_across = 0, 0
     for k in range(2 * places):
-        if not _is_among(k, order, rivers):
+        if not is_among(k, order, rivers):
             continue
         if k < places:
             rivers_down += 1

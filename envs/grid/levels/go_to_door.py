@@ -7,6 +7,7 @@ from visnav.envs.grid.building import (
     MAX_TRIES,
     color_missions,
     colored,
+    is_among,
     place_agent,
     put_object,
     random_color,
@@ -32,10 +33,7 @@ def go_to_door(rng, level, size):  # type: ignore[no-untyped-def]
     drawn = 0
     for _ in range(MAX_TRIES):
         color = random_color(rng)
-        known = False
-        for k in range(drawn):
-            known |= colors[k] == color
-        if not known:
+        if not is_among(color, colors, drawn):
             colors[drawn] = color
             drawn += 1
             if drawn == 4:

@@ -214,4 +214,5 @@ def maze_task(
         objective=GOALS[goal],
         scratch=size * size + len(KINDS) * len(COLOR_NAMES),
         success_distance=0.5 if is_object else 0.2,
+        camera="first_person",
     )

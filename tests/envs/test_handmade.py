@@ -1,0 +1,381 @@
+"""Levels by hand: they are what was drawn, they are played by the task's rules, and mistakes are pointed at."""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.error import ResetNeeded
+
+import visnav.envs
+from visnav.envs.grid.handmade import FIXED, MAX_BYTES, THINGS, by_hand, handmade_task, read_layout, to_text
+from visnav.envs.grid.levels import TASKS
+from visnav.envs.grid.simulation import GridSimulation, LevelError
+from visnav.envs.grid.world import (
+    BLUE,
+    COLOR_NAMES,
+    DOOR_LOCKED,
+    DOOR_OPEN,
+    EMPTY,
+    GOAL,
+    KEY,
+    LAVA,
+    LOOK,
+    PICK_UP,
+    WALL,
+    YELLOW,
+    Level,
+)
+
+DOOR_KEY = "visnav/MiniGrid-DoorKey-8x8-v0"
+CORRIDOR = "visnav/MiniGrid-KeyCorridorS3R1-v0"
+DRAWN = """
+######
+#>.D~#
+#.k#G#
+######
+
+D = locked yellow door
+k = yellow key
+"""
+AS_JSON = {
+    "rows": ["######", "#>.D~#", "#.k#G#", "######"],
+    "legend": {"D": "locked yellow door", "k": "yellow key"},
+}
+DOOR_LOCKED_YELLOW, YELLOW_KEY = DOOR_LOCKED | YELLOW << 4, KEY | YELLOW << 4
+CELLS = [
+    [WALL] * 6,
+    [WALL, EMPTY, EMPTY, DOOR_LOCKED_YELLOW, LAVA, WALL],
+    [WALL, EMPTY, YELLOW_KEY, WALL, GOAL, WALL],
+    [WALL] * 6,
+]
+
+
+def make(layout: Any, name: str = DOOR_KEY, **keywords: Any) -> Any:
+    """An environment at the start of level 0."""
+    env = gym.make(name, layout=layout, **keywords).unwrapped
+    env.reset(seed=0)
+    return env
+
+
+def looks(env: Any, slot: int = 0) -> list[Any]:
+    """What a person would call the state of a world: cells, pose, what is in hand, the mission."""
+    world = env.unwrapped.simulation.world
+    state = [world.cells[slot] & LOOK, world.agent[slot], world.carrying[slot] & LOOK, world.mission[slot]]
+    return [array.tolist() for array in state]
+
+
+# --- what is drawn ------------------------------------------------------------------------------------------
+
+
+def test_a_drawing_becomes_the_world() -> None:
+    env = make(DRAWN)
+    assert looks(env) == [CELLS, [1, 1, 0], 0, 0]
+    numbers = env.simulation.world.cells[0] >> 8
+    assert sorted(numbers[numbers > 0].tolist()) == [1, 2, 3], "door, key and goal are told apart"
+
+
+def test_text_json_dict_and_files_say_the_same(tmp_path: Path) -> None:
+    drawn, document = tmp_path / "drawn.txt", tmp_path / "drawn.json"
+    drawn.write_bytes(b"\xef\xbb\xbf" + DRAWN.replace("\n", "\r\n").encode())
+    document.write_text(json.dumps(AS_JSON, indent=1))
+    indented = DRAWN.replace("\n", "\n        ")
+    sources = [DRAWN, indented, json.dumps(AS_JSON), AS_JSON, drawn, str(drawn), document]
+    hashes = {int(make(source).layouts[0]) for source in sources}
+    assert len(hashes) == 1
+    assert all(looks(make(source)) == looks(make(DRAWN)) for source in sources)
+
+
+def test_every_thing_can_be_drawn_and_is_written_back() -> None:
+    symbols = [chr(0x100 + k) for k in range(len(THINGS))]
+    legend = dict(zip(symbols, THINGS, strict=True))
+    rows = ["#" * (len(symbols) + 3), f"#>{''.join(symbols)}#", "#" * (len(symbols) + 3)]
+    env = make({"rows": rows, "legend": legend})
+    assert (env.simulation.world.cells[0, 1, 2:-1] & LOOK).tolist() == list(THINGS.values())
+    again = make(to_text(env))
+    assert looks(again) == looks(env)
+    assert len(THINGS) == 4 + len(COLOR_NAMES) * (1 + 3 + 3)
+
+
+@pytest.mark.parametrize(("symbol", "direction"), [(">", 0), ("v", 1), ("<", 2), ("^", 3)])
+def test_an_arrow_is_the_agent_and_where_it_looks(symbol: str, direction: int) -> None:
+    assert FIXED[symbol] == "agent " + ("right", "down", "left", "up")[direction]
+    assert looks(make(DRAWN.replace(">", symbol)))[1] == [1, 1, direction]
+
+
+def test_the_agent_may_stand_on_an_open_door_with_a_key_in_hand() -> None:
+    env = make("#####\n#.@G#\n#####\n@ = agent right on open red door\ncarrying = blue key")
+    cells, agent, carrying, _ = looks(env)
+    assert (cells[1][2], agent, carrying) == (DOOR_OPEN, [2, 1, 0], KEY | BLUE << 4)
+    assert env.step(2)[1:3] == (pytest.approx(1 - 0.9 / 640), True)
+    assert to_text(env) == ("#####\n#.D@#\n#####\n\nD = open red door\n@ = agent right on goal\ncarrying = blue key\n")
+
+
+# --- playing ------------------------------------------------------------------------------------------------
+
+
+def test_it_is_played_by_the_rules_of_the_task() -> None:
+    """The locked door opens with the key, the lava behind it ends the episode, and the step limit is DoorKey's."""
+    env = make(DRAWN.replace("D~", "D."))
+    path = [2, 1, 3, 0, 5, 2, 2, 1, 2]
+    results = [env.step(action) for action in path]
+    assert [result[2] for result in results] == [False] * 8 + [True]
+    assert results[-1][1] == 1 - 0.9 * 9 / 640
+    env = make(DRAWN)
+    results = [env.step(action) for action in path[:7]]
+    assert (results[-1][1], results[-1][2]) == (0.0, True)
+
+
+def test_level_k_is_layout_k_modulo_their_number() -> None:
+    layouts = [DRAWN, DRAWN.replace(">", "<"), {**AS_JSON, "rows": ["######", "#..D.#", "#^k#G#", "######"]}]
+    envs: Any = gym.make_vec(DOOR_KEY, num_envs=7, layout=layouts, camera="full").unwrapped
+    _, info = envs.reset(seed=5)
+    assert info["level"].tolist() == [5, 6, 7, 8, 9, 10, 11]
+    alone = [make(layout) for layout in layouts]
+    for slot, level in enumerate(info["level"]):
+        assert looks(envs, slot) == looks(alone[level % 3])
+        assert envs.layouts[slot] == alone[level % 3].layouts[0]
+    assert len(set(envs.layouts.tolist())) == 3
+
+
+def test_levels_and_splits_mean_what_they_always_mean() -> None:
+    layouts = [DRAWN.replace(">", symbol) for symbol in ">v<^"]
+    envs: Any = gym.make_vec(DOOR_KEY, num_envs=50, layout=layouts, levels=[1, 6]).unwrapped
+    _, info = envs.reset(seed=0)
+    assert set(info["level"].tolist()) == {1, 6}
+    assert len(set(envs.layouts.tolist())) == 2
+    parts = {}
+    for split in ("train", "test"):
+        envs = gym.make_vec(DOOR_KEY, num_envs=50, layout=layouts, split=split).unwrapped
+        try:
+            envs.reset(seed=0)
+            parts[split] = set(envs.layouts.tolist())
+        except LevelError:
+            parts[split] = set()
+    assert len(parts["train"] | parts["test"]) == 4
+    assert not parts["train"] & parts["test"]
+
+
+def test_the_level_function_is_the_same_without_the_compiler() -> None:
+    task = handmade_task(TASKS["MiniGrid-DoorKey-8x8-v0"](), [DRAWN, f"{DRAWN}\ncarrying = red ball"])
+    count, table = task.args
+    simulation = GridSimulation(task, 2)
+    simulation.choose_levels(np.array([2, 3]), np.ones(2, np.bool_))
+    simulation.reset(np.ones(2, np.bool_))
+    for number in (0, 1):
+        level = Level(
+            cells=np.zeros((4, 6), np.uint16),
+            agent=np.zeros(3, np.int32),
+            mission=np.zeros(1, np.int32),
+            target=np.zeros(3, np.int32),
+            num_objects=np.zeros(1, np.int32),
+            failed=np.zeros(1, np.bool_),
+            scratch=np.zeros(1, np.int32),
+            carrying=np.zeros(1, np.uint16),
+            number=number + 2,
+        )
+        by_hand(None, level, count, np.array(table, np.int32))
+        world, slots = simulation.world, simulation.slots
+        for plain, compiled in (
+            (level.cells, world.cells),
+            (level.agent, world.agent),
+            (level.carrying[0], world.carrying),
+            (level.num_objects[0], slots.num_objects),
+        ):
+            assert np.array_equal(plain, compiled[number])
+    assert simulation.world.carrying.tolist() == [0, 6 | 4 << 8]
+
+
+# --- missions and targets -----------------------------------------------------------------------------------
+
+TWO_BALLS = "########\n#.>b.c.#\n########\n\nb = red ball\nc = red ball\n"
+
+
+def test_the_mission_chooses_the_target_and_a_line_chooses_among_equals() -> None:
+    drawn = TWO_BALLS.replace("c = red", "c = blue")
+    for color, path in (("red", [3]), ("blue", [3, 0, 0, 4, 0, 0, 2, 2, 3])):
+        env = make(f"{drawn}mission = pick up the {color} ball", CORRIDOR)
+        assert env.step(0)[4]["mission"] == f"pick up the {color} ball"
+        env.step(1)
+        results = [env.step(action) for action in path]
+        assert [result[4]["success"] for result in results] == [False] * (len(path) - 1) + [True]
+    env = make(f"{TWO_BALLS}mission = pick up the red ball\ntarget = c", CORRIDOR)
+    assert not env.step(3)[2], "the other one is as red, but not the target"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("", "this task has several missions; add a line 'mission = ...' with one of .* and 3 more"),
+        ("mission = pick up the red bal", "line 7: unknown mission 'pick up the red bal'; this task has 'pick up the"),
+        (
+            "mission = pick up the red ball",
+            r"'b' at .*line 2, column 4, 'c' at .*line 2, column 6 fits, and no line 'target",
+        ),
+        ("mission = pick up the blue ball", "nothing here fits, and no line 'target = ...' says which"),
+        ("mission = pick up the red ball\ntarget = k", "line 8: .* 'k' names 0 of them"),
+        ("mission = pick up the red ball\ntarget = #", "line 8: .* '#' names 0 of them"),
+    ],
+)
+def test_missions_and_targets_that_do_not_fit(lines: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(f"{TWO_BALLS}{lines}", CORRIDOR)
+
+
+def test_a_goal_is_needed_where_the_mission_speaks_of_one() -> None:
+    with pytest.raises(ValueError, match=r"there is no goal \(G\), and the mission is 'use the key"):
+        make(DRAWN.replace("G", "."))
+    with pytest.raises(ValueError, match="line 9: the objective of this task has no target"):
+        make(f"{DRAWN}target = k")
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(visnav.envs.TASKS))
+def test_every_world_can_be_written_and_read_again(name: str) -> None:
+    """Ten levels, at their start and after thirty random steps; the reader's world then goes on as the writer's."""
+    envs: Any = gym.make_vec(name, num_envs=10, max_steps=1000).unwrapped
+    envs.reset(seed=100)
+    random = np.random.default_rng(0)
+    objective = envs.simulation.task.objective
+    for steps in (0, 30):
+        for _ in range(steps):
+            envs.step(random.integers(7, size=10))
+        for slot in np.flatnonzero(envs.simulation.world.phase == 0)[:10]:
+            text = to_text(envs, slot)
+            copy = make(text, name)
+            assert looks(copy) == looks(envs, slot)
+            assert to_text(copy) == text
+            if steps == 0:
+                assert copy.layouts[0] == envs.layouts[slot]
+            ours, theirs = copy.simulation.world, envs.simulation.world
+            if objective == PICK_UP:
+                places = [np.argwhere(w.cells[i] >> 8 == w.target[i, 2]) for w, i in ((ours, 0), (theirs, slot))]
+                assert np.array_equal(*places)
+                assert len(places[0]) == 1
+            elif theirs.target[slot, :2].any():
+                assert np.array_equal(ours.target[0, :2], theirs.target[slot, :2])
+
+
+def test_a_copied_level_goes_on_as_the_original() -> None:
+    env = gym.make(CORRIDOR, max_steps=300)
+    for level in range(5):
+        env.reset(options={"level": level})
+        copy = make(to_text(env), CORRIDOR, max_steps=300)
+        for action in np.random.default_rng(level).integers(7, size=300).tolist():
+            ours, theirs = copy.step(action), env.unwrapped.step(action)
+            assert ours[1:4] == theirs[1:4]
+            assert all(np.array_equal(ours[0][key], theirs[0][key]) for key in theirs[0])
+            if theirs[2]:
+                break
+
+
+def test_writing_needs_a_world() -> None:
+    with pytest.raises(ResetNeeded, match=r"reset\(\)"):
+        to_text(gym.make(DOOR_KEY))
+    with pytest.raises(ValueError, match="slot is 0 to 0; got 1"):
+        to_text(make(DRAWN), 1)
+
+
+# --- mistakes -----------------------------------------------------------------------------------------------
+
+
+def changed(old: str, new: str) -> str:
+    assert old in DRAWN
+    return DRAWN.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "message"),
+    [
+        (changed(".k#", ".?#"), r"line 4, column 3: unknown character '\?'; known are # wall, .*defined here D k"),
+        (changed(".k#", " k#"), "line 4, column 2: a blank; an empty cell is a dot"),
+        (changed(".k#G#", ".k#G"), "line 4, column 6: this row has 5 cells, the first one has 6"),
+        (changed(".k#G#", ".k#G##"), "line 4, column 7: this row has 7 cells, the first one has 6"),
+        (changed(">", "."), "there is no agent; draw one as > v < or"),
+        (changed(".k#", "vk#"), "line 4, column 2: a second agent; the first is at layout, line 3, column 2"),
+        (changed("#G#\n######", "#G#\n#.####"), "line 5, column 2: the agent could come here and leave the grid"),
+        (changed("G#\n", "G.\n"), "line 4, column 6: the agent could come here"),
+        (changed("yellow key", "yelow key"), "line 8: unknown thing 'yelow key'; did you mean 'yellow key'"),
+        (changed("yellow key", "agent north"), "line 8: 'agent north' does not say where the agent looks: agent right"),
+        (changed("yellow key", "agent up on wall"), "line 8: an agent cannot stand on 'wall'"),
+        (changed("yellow key", ""), "line 8: unknown thing ''"),
+        (changed("k = ", "G = "), "line 8: 'G' always is goal"),
+        (changed("k = ", "D = "), "line 8: 'D' is defined again, after layout, line 7"),
+        (changed("k = ", "key = "), "line 8: 'key' is defined, but a definition is of one character, or of mission"),
+        (changed("k = ", "= "), "line 8: '' is defined"),
+        (changed("k = yellow key", "k yellow key"), "line 8: 'k yellow key' is neither a definition.*lines 2 to 5"),
+        (changed("#G#\n", "#G#\n\n"), "line 6: '######' is neither a definition"),
+        (DRAWN + "carrying = goal", "line 9: an agent carries a key, a ball or a box, not 'goal'"),
+        ("k = yellow key\n", "there are no rows"),
+        ("##\n##\n", "3 to 256 cells wide and high; this one has 2 rows of 2"),
+        ("#" * 257 + "\n" + "#" * 257, "this one has 2 rows of 257 cells"),
+        (
+            "#" * 256 + "\n#>" + "b" * 253 + "#\n#." + "b" * 253 + "#\n" + "#" * 256 + "\nb=red ball",
+            "line 3, column 4: more than 254",
+        ),
+        (DRAWN.partition("######")[2].replace("\n", ""), "there is no file '#>.D~#"),
+        ('{"rows": [1]}', "row 1: a string is needed; got 1"),
+        ('{\n "rows": ["###",\n}', "line 3, column 1: no JSON: "),
+        ('{"rows": ["###"], "rows": ["###"]}', "the key 'rows' is there twice"),
+        ('{"a":' * 100_000, "recursion"),
+        ({"row": []}, r"unknown key 'row'; did you mean 'rows'"),
+        ({"rows": "###\n###"}, '"rows" is a list of strings'),
+        ({"rows": []}, "there are no rows"),
+        ({"rows": ["####", "#>G#", "####"], "legend": ["k"]}, '"legend" is an object'),
+        ({"rows": ["####", "#>G#", "####"], "legend": {"k": 3}}, "legend 'k': a string is needed; got 3"),
+        ({"rows": ["####", "#>K#", "####"]}, "row 2, column 3: unknown character 'K'"),
+        ({"rows": ["####", "#>G#", "####"], "mission": 0}, "mission: a string is needed; got 0"),
+        (
+            {"rows": ["####", "#>G#", "####"], "mission": "fly"},
+            "mission: unknown mission 'fly'; this task has 'use the",
+        ),
+        (7, "layout is text, a path, or a dict; got int"),
+        ([], "layout is an empty list"),
+        ([DRAWN, DRAWN.replace("k#", "x#")], "layout 1, line 4, column 3: unknown character 'x'"),
+        ([DRAWN, "####\n#>G#\n####"], "one size; layout 0 has 4 rows of 6 cells, layout 1 has 3 of 4"),
+    ],
+)
+def test_a_mistake_is_pointed_at(drawn: Any, message: str) -> None:
+    for vectorised in (False, True):
+        with pytest.raises((ValueError, FileNotFoundError), match=f"(?s){message}"):
+            gym.make_vec(DOOR_KEY, 2, layout=drawn) if vectorised else gym.make(DOOR_KEY, layout=drawn)
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "drawn.txt"
+    path.write_bytes(DRAWN.encode() + b"\xff")
+    with pytest.raises(ValueError, match=re.escape(f"{path}, line 9: not UTF-8 text (byte {len(DRAWN)})")):
+        make(path)
+    path.write_bytes(b"#" * (MAX_BYTES + 1))
+    with pytest.raises(ValueError, match=r"drawn\.txt: a layout has at most 1,048,576 bytes"):
+        make(path)
+    path.write_text(DRAWN.replace("~", "k~", 1))
+    with pytest.raises(ValueError, match=re.escape(f"{path}, line 3, column 7: this row has 7 cells")):
+        make(path)
+    with pytest.raises(FileNotFoundError, match="a layout is a path, a text of several lines, or a dict"):
+        make(tmp_path / "nowhere.txt")
+
+
+def test_whatever_is_read_is_a_layout_or_a_value_error() -> None:
+    task = TASKS["MiniGrid-KeyCorridorS3R1-v0"]()
+    random = np.random.default_rng(0)
+    env = gym.make(CORRIDOR)
+    env.reset(seed=0)
+    start = to_text(env)
+    read = 0
+    for _ in range(2000):
+        text = list(start)
+        for _ in range(random.integers(1, 3)):
+            place = int(random.integers(len(text)))
+            text[place : place + int(random.choice([0, 1, 1, 1, 1, 2]))] = list(
+                "#.Gk~>^ =\n\té{\0"[int(random.integers(14)) :][:1]
+            )
+        with contextlib.suppress(ValueError):
+            read += bool(read_layout("".join(text) + "\n", task).cells.size)
+    assert 20 < read < 1980
