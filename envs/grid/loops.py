@@ -11,6 +11,7 @@ from typing import NamedTuple
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
+from visnav.envs.grid.expert import distance_field, next_action
 from visnav.envs.grid.rules import reset, step
 
 
@@ -81,6 +82,20 @@ def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ig
     """`camera="full"` as the worlds are."""
     for i in range(lo, hi):
         draw_full(i, world, params, view, codes, tiles, image_out)
+
+
+@jit
+def expert_rows(lo, hi, world, means, search, actions_out):  # type: ignore[no-untyped-def]
+    """`next_action`; every row works in the same space."""
+    for i in range(lo, hi):
+        next_action(i, world, means, search, actions_out)
+
+
+@jit
+def distance_rows(lo, hi, world, ends, search, distances_out):  # type: ignore[no-untyped-def]
+    """`distance_field`; every row works in the same space."""
+    for i in range(lo, hi):
+        distance_field(i, world, ends, search, distances_out)
 
 
 class CameraLoops(NamedTuple):

@@ -92,6 +92,7 @@ class GridSimulation:
         self.num_envs = num_envs
         self.camera = camera
         self.num_threads = num_threads
+        self.action_repeat = check_whole("action_repeat", action_repeat, 1)
         self.tile_size = self._check_tile_size(image_size, tile_size, agent_view_size)
 
         self.world = make_world(num_envs, task)
@@ -102,7 +103,7 @@ class GridSimulation:
             task.see_through_walls,
             task.max_steps,
             task.objective,
-            check_whole("action_repeat", action_repeat, 1),
+            self.action_repeat,
             task.actions,
         )
         self._source = _level_source(levels, SPLITS[split])
