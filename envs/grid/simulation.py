@@ -102,6 +102,7 @@ class GridSimulation:
         self.navigation = Navigation(task, num_envs, **driving) if task.continuous else None
         self.camera = task.camera if camera is None else camera
         self._camera = make_camera(self.camera, task, num_envs, agent_view_size, CameraOptions(**options))
+        self.action_repeat = check_whole("action_repeat", action_repeat, 1)
 
         self.world = make_world(num_envs, task)
         self.slots = make_slots(num_envs, task)
@@ -111,7 +112,7 @@ class GridSimulation:
             task.see_through_walls,
             task.max_steps,
             task.objective,
-            check_whole("action_repeat", action_repeat, 1),
+            self.action_repeat,
             task.actions,
         )
         self._rows = Rows(self.world, self.slots, self._params)
