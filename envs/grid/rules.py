@@ -88,7 +88,7 @@ def _toggled(cell, carrying):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _inside(i, world, cell):  # type: ignore[no-untyped-def]
+def inside_box(i, world, cell):  # type: ignore[no-untyped-def]
     """What is left where a box is opened: its contents, or EMPTY."""
     number = cell >> 8
     if number >= world.contents.shape[1] or world.contents[i, number] == 0:
@@ -124,7 +124,7 @@ def _act(i, world, action):  # type: ignore[no-untyped-def]
             world.cells[i, front_y, front_x] = world.carrying[i]
             world.carrying[i] = 0
     elif action == TOGGLE:
-        after = _inside(i, world, front) if kind == BOX else _toggled(front, np.int64(world.carrying[i]))
+        after = inside_box(i, world, front) if kind == BOX else _toggled(front, np.int64(world.carrying[i]))
         if after != front:
             world.cells[i, front_y, front_x] = after
     return EMPTY
@@ -264,8 +264,6 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
 # --- reset --------------------------------------------------------------------------------------------------
 
 _HALF, _QUARTER = np.float32(0.5), np.float32(math.pi / 2)
-
-
 _PRIME = np.uint64(0x100000001B3)  # of FNV-1a, 64 bits
 
 
@@ -275,7 +273,7 @@ def _hash_contents(i, world, cell, digest):  # type: ignore[no-untyped-def]
     for _ in range(world.contents.shape[1]):
         if kind_of(cell) != BOX:
             break
-        cell = _inside(i, world, cell)
+        cell = inside_box(i, world, cell)
         digest = (digest ^ np.uint64(cell & LOOK)) * _PRIME
     return digest
 

@@ -55,13 +55,13 @@ FETCH = 4  # anything is carried: it looks like target[2], or the episode fails
 PUT_NEAR = 5  # drop next to `target`, corners included; any other drop, and pickup of another look than target[2], fail
 REACH_CELL = 6  # the agent stands at `target`; it fails where it stands at `other_target`
 OPEN_IN_ORDER = 7  # the door at `target` is open, and that at `other_target` was before; else fails
-
-OBSTACLE_REWARD = -1.0  # for walking against what is in the way of a task with obstacles
-OBSTACLE_TRIES = 101  # positions that are tried for an obstacle (max_tries=100 of MiniGrid's `place_obj`)
 # under continuous control (`visnav.envs.grid.motion`):
 POINT_GOAL = 32  # be at the middle of the cell at `target`
 OBJECT_GOAL = 33  # be at the middle of a free cell beside the object at `target`
 CONTINUOUS = (POINT_GOAL, OBJECT_GOAL)
+
+OBSTACLE_REWARD = -1.0  # for walking against what is in the way of a task with obstacles
+OBSTACLE_TRIES = 101  # positions that are tried for an obstacle (max_tries=100 of MiniGrid's `place_obj`)
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
 
@@ -146,7 +146,6 @@ class Params(NamedTuple):
     objective: int
     action_repeat: int  # rule steps per step
     actions: tuple[int, ...] = AS_THEY_ARE  # what each action is played as
-    continuous: bool = False  # whether agents stand at `World.pose`, and not in the middle of their cells
 
 
 class LevelSource(NamedTuple):
@@ -181,8 +180,8 @@ class Task:
             picking up what does not look like target[2].
             REACH_CELL: standing at target succeeds, standing at other_target fails.
             OPEN_IN_ORDER: the door at target opens after that at other_target succeeds, before it fails.
-            POINT_GOAL: being at target succeeds, under continuous control (`visnav.envs.grid.motion`).
-            OBJECT_GOAL: being beside the object at target succeeds, likewise.
+            POINT_GOAL, OBJECT_GOAL: the agent drives (`visnav.envs.grid.motion`) to the middle of the cell at target,
+            or of a free cell beside it; goal and lava squares do nothing, and lava is as solid as a wall.
         see_through_walls: whether walls and closed doors hide nothing.
         scratch: integers of working space that the level function needs.
         contents: object numbers, from 0, whose boxes may hold something; see `visnav.envs.grid.building.put_inside`.
@@ -191,7 +190,7 @@ class Task:
             `level.obstacles`.
         actions: what each of the seven actions is played as. The action space ends with the last that is played as
             itself; those beyond it are taken too.
-        success_distance: metres to the goal, geodesic, below which a task under continuous control is achieved.
+        success_distance: metres to the goal, geodesic, below which an agent that drives has succeeded.
         camera: the one that is used where none is asked for.
     """
 
