@@ -32,7 +32,7 @@ MIN_ROWS_PER_THREAD = 128  # below this a second thread costs more than it saves
 numba_config: Any = numba.config
 njit: Any = numba.njit
 
-_NOT_KERNELS = {"gym.py", "viewer.py"}  # files whose edits cannot change a compiled function
+_NOT_KERNELS = {"gym.py", "viewer.py", "drawing.py"}  # files whose edits cannot change a compiled function
 
 
 # --- compile cache ---------------------------------------------------------------------------------------
