@@ -182,27 +182,38 @@ def _fill_rows(lens, view, decor, atlas, scratch, canvas):  # type: ignore[no-un
 
 @jit
 def _fill_row_rgb(r, lens, scratch, atlas, rgb, texels, side, x, y, dx, dy, red, green, blue):  # type: ignore[no-untyped-def]
-    """Row r of the picture: wall where its column shows wall, else floor or ceiling from `texels` on."""
+    """Row r of the picture: wall where its column shows wall, else floor or ceiling from `texels` on.
+
+    Three loops, because the compiler makes vector instructions of the first and last, not of the look-up between.
+    """
     row = F(r)
     mask = side - np.int32(1)
-    at = np.uint64(3) * np.uint64(r) * np.uint64(lens.width)
     byte = np.uint32(255)
     texels = np.int32(texels)
-    for c in range(np.uint64(lens.width)):
-        is_wall = (r >= scratch.top[c]) & (r < scratch.bottom[c])
+    top, bottom, pick = scratch.top, scratch.bottom, scratch.pick
+    width = np.uint64(lens.width)
+    for c in range(width):
         down = np.int32((row - scratch.edge[c]) * scratch.pace[c]) & scratch.mask[c]
         along = F(np.int32(c))
         column, line = np.int32(x + along * dx) & mask, np.int32(y + along * dy) & mask
-        wall, plane = scratch.texel[c] + down, texels + column * side + line
-        texel = atlas[np.uint64(np.uint32(wall if is_wall else plane))]
-        rgb[at] = np.uint8(((texel & byte) * (scratch.shade[0, c] if is_wall else red)) >> np.uint32(8))
-        rgb[at + np.uint64(1)] = np.uint8(
-            (((texel >> np.uint32(8)) & byte) * (scratch.shade[1, c] if is_wall else green)) >> np.uint32(8)
+        is_wall = (r >= top[c]) & (r < bottom[c])
+        pick[c] = np.uint32(scratch.texel[c] + down if is_wall else texels + column * side + line)
+    for c in range(width):
+        pick[c] = atlas[np.uint64(pick[c])]
+    start = np.uint64(3) * width * np.uint64(r)
+    pixels = rgb[start : start + np.uint64(3) * width]
+    wall_red, wall_green, wall_blue = scratch.shade[0], scratch.shade[1], scratch.shade[2]
+    for c in range(width):
+        texel = pick[c]
+        is_wall = (r >= top[c]) & (r < bottom[c])
+        at = np.uint64(3) * c
+        pixels[at] = np.uint8(((texel & byte) * (wall_red[c] if is_wall else red)) >> np.uint32(8))
+        pixels[at + np.uint64(1)] = np.uint8(
+            (((texel >> np.uint32(8)) & byte) * (wall_green[c] if is_wall else green)) >> np.uint32(8)
         )
-        rgb[at + np.uint64(2)] = np.uint8(
-            (((texel >> np.uint32(16)) & byte) * (scratch.shade[2, c] if is_wall else blue)) >> np.uint32(8)
+        pixels[at + np.uint64(2)] = np.uint8(
+            (((texel >> np.uint32(16)) & byte) * (wall_blue[c] if is_wall else blue)) >> np.uint32(8)
         )
-        at += np.uint64(3)
 
 
 # --- the camera ---
@@ -225,20 +236,17 @@ def _add_noise(rgb, deviation, seed):  # type: ignore[no-untyped-def]
 
 
 @jit
-def draw_first_person(i, world, levels, lens, atlas, scratch, rgb_out, depth_out, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+def draw_first_person(i, world, params, levels, lens, atlas, scratch, canvas_out):  # type: ignore[no-untyped-def]
     """What the agent of world i sees with its own eyes.
 
     Args:
         levels: (N,) the numbers of the levels, which decor, light and noise are drawn from.
         atlas: `textures.atlas()`.
         scratch: room for one picture.
-        rgb_out: (N, H * W * 3) uint8, written; or (N, 0), as the following.
-        depth_out: (N, H * W) float32 metres to the image plane.
-        semantic_out: (N, H * W) uint8, places in SEMANTIC_CLASSES.
-        instance_out: (N, H * W) int32, 0 = neither door nor object.
+        canvas_out: the pictures of N worlds, of which row i is written.
     """
-    canvas = Canvas(rgb_out[i], depth_out[i], semantic_out[i], instance_out[i])
-    view = view_of(i, world, lens)
+    canvas = Canvas(canvas_out.rgb[i], canvas_out.depth[i], canvas_out.semantic[i], canvas_out.instance[i])
+    view = view_of(i, world, params)
     decor = decorate(levels[i], lens)
     count = _cast(i, world, lens, view, decor, scratch)
     _fill_rows(lens, view, decor, atlas, scratch, canvas)

@@ -83,7 +83,6 @@ class Lens(NamedTuple):
     textures: int  # TEXTURES
     random_light: bool
     noise: np.float32  # standard deviation, of 255 grey levels
-    at_pose: bool  # whether the eye is at `World.pose`, and not in the middle of the agent's cell
 
 
 class Scratch(NamedTuple):
@@ -98,12 +97,13 @@ class Scratch(NamedTuple):
     edge: NDArray[np.float32]  # (W,) row coordinate of the top edge
     shade: NDArray[np.uint32]  # (3, W) factor of red, green, blue, of 256
     label: NDArray[np.int32]  # (2, W) class and instance
+    pick: NDArray[np.uint32]  # (W,) texels of one row of the picture
     seen: NDArray[np.uint8]  # (cells,) 1 where a thing was met; all 0 between pictures
     things: NDArray[np.int32]  # (cells,) those cells, far to near
 
 
 class Canvas(NamedTuple):
-    """One row's pictures; those that nobody wants have length 0."""
+    """The pictures of N worlds (a first axis of N), or of one; those that nobody wants have length 0."""
 
     rgb: NDArray[np.uint8]  # (H * W * 3,)
     depth: NDArray[np.float32]  # (H * W,) metres to the image plane
@@ -131,28 +131,28 @@ def make_scratch(width: int, cells: int) -> Scratch:
         **columns,
         shade=np.zeros((3, width), np.uint32),
         label=np.zeros((2, width), i32),
+        pick=np.zeros(width, np.uint32),
         seen=np.zeros(cells, np.uint8),
         things=np.zeros(cells, i32),
     )
 
 
-def make_lens(
-    image_size: tuple[int, int], field_of_view: float, textures: str, lighting: str, noise: float, at_pose: bool = False
-) -> Lens:
+def make_lens(image_size: tuple[int, int], field_of_view: float, textures: str, lighting: str, noise: float) -> Lens:
     """The lens of a camera: (height, width) pixels, horizontal field of view in degrees."""
     height, width = image_size
     focal = width / 2 / math.tan(math.radians(field_of_view) / 2)
-    return Lens(height, width, F(focal), TEXTURES[textures], LIGHTING[lighting], F(noise * 255), at_pose)
+    return Lens(height, width, F(focal), TEXTURES[textures], LIGHTING[lighting], F(noise * 255))
 
 
 # --- rays and pixels ---
 
 
 @jit
-def view_of(i, world, lens):  # type: ignore[no-untyped-def]
-    """The eye of the agent in world i: at its pose, or in the middle of its cell."""
-    if lens.at_pose:
-        ahead_x, ahead_y = F(math.cos(world.pose[i, 2])), F(math.sin(world.pose[i, 2]))
+def view_of(i, world, params):  # type: ignore[no-untyped-def]
+    """The eye of the agent in world i: at its pose under continuous control, else in the middle of its cell."""
+    if params.continuous:
+        heading = world.pose[i, 2]
+        ahead_x, ahead_y = F(math.cos(heading)), F(math.sin(heading))
         return View(world.pose[i, 0], world.pose[i, 1], ahead_x, ahead_y, -ahead_y, ahead_x)
     direction = world.agent[i, 2]
     ahead_x, ahead_y = F(DX[direction]), F(DY[direction])

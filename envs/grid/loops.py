@@ -85,10 +85,10 @@ def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ig
 
 
 @jit
-def first_person_rows(lo, hi, world, levels, lens, atlas, scratch, rgb_out, depth_out, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+def first_person_rows(lo, hi, world, params, levels, lens, atlas, scratch, canvas):  # type: ignore[no-untyped-def]
     """`camera="first_person"` as the worlds are."""
     for i in range(lo, hi):
-        draw_first_person(i, world, levels, lens, atlas, scratch, rgb_out, depth_out, semantic_out, instance_out)
+        draw_first_person(i, world, params, levels, lens, atlas, scratch, canvas)
 
 
 @jit

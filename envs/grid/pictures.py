@@ -23,6 +23,7 @@ from visnav.envs.grid.lens import (
     SEMANTIC_CLASSES,
     TEXTURES,
     UNNUMBERED,
+    Canvas,
     Scratch,
     make_lens,
     make_scratch,
@@ -80,6 +81,7 @@ class CameraOptions:
     noise: float | None = None
 
 
+CAMERA_KEYWORDS = tuple(CameraOptions.__dataclass_fields__)
 _FROM_ABOVE = ("image_size", "tile_size")
 ALLOWED = {
     "tiles": _FROM_ABOVE,
@@ -158,28 +160,28 @@ class FirstPersonCamera:
             raise ValueError(f"noise is a share of full white, 0 to 1; got {noise!r}")
         textures = check_name("textures", options.textures or "fixed", TEXTURES)
         lighting = check_name("lighting", options.lighting or "fixed", LIGHTING)
-        self._lens = make_lens((height, width), float(field_of_view), textures, lighting, float(noise), task.continuous)
+        self._lens = make_lens((height, width), float(field_of_view), textures, lighting, float(noise))
         self._num_cells = task.width * task.height
         self._scratch: dict[int, Scratch] = {}  # by the first row of a thread's share
-        self._unwanted = {dtype: np.zeros((num_envs, 0), dtype) for dtype in (np.uint8, np.float32, np.int32)}
         self.spaces = {
             "depth": depth_space(height, width, float(FAR)),
             "instance": instance_space(height, width, UNNUMBERED + self._num_cells),
             "rgb": rgb_space(height, width),
             "semantic": semantic_space(height, width, len(SEMANTIC_CLASSES)),
         }
+        self._unwanted = {name: np.zeros((num_envs, 0), space.dtype) for name, space in self.spaces.items()}
 
     def draw(self, lo: int, hi: int, rows: Rows, pictures: Pictures, moves: Moves | None = None) -> None:
         if moves is not None:
             loops.step_rows(lo, hi, rows.world, rows.params, *moves)
         scratch = self._scratch.setdefault(lo, make_scratch(self._lens.width, self._num_cells))
-        arrays = [
-            pictures[name].reshape(len(pictures[name]), -1) if name in pictures else self._unwanted[dtype]
-            for name, dtype in (
-                ("rgb", np.uint8), ("depth", np.float32), ("semantic", np.uint8), ("instance", np.int32),
+        canvas = Canvas(
+            *(
+                pictures[name].reshape(len(pictures[name]), -1) if name in pictures else self._unwanted[name]
+                for name in Canvas._fields
             )
-        ]  # fmt: skip
-        loops.first_person_rows(lo, hi, rows.world, rows.slots.level, self._lens, atlas(), scratch, *arrays)
+        )
+        loops.first_person_rows(lo, hi, rows.world, rows.params, rows.slots.level, self._lens, atlas(), scratch, canvas)
 
     def boxes(self, instance: NDArray[np.int32], semantic: NDArray[np.uint8]) -> list[dict[str, NDArray[Any]]]:
         """Tight boxes of what is seen, one dict a picture, in the form that torchvision's detectors learn from.
