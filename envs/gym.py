@@ -20,7 +20,7 @@ from visnav.envs import batch
 from visnav.envs.cameras import observation_space
 from visnav.envs.checks import check_name, check_whole, unknown_name
 from visnav.envs.grid import Task
-from visnav.envs.grid.motion import DRIVE_NAMES
+from visnav.envs.grid.navigation import DRIVING
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
 
@@ -43,7 +43,7 @@ _UNSHARED = _count_references()
 COMMON = (
     "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "field_of_view",
     "textures", "lighting", "noise", "max_steps", "action_repeat", "render_mode", "device", "num_threads", "copy",
-    "autoreset_mode", "actions", "reward", "max_speed", "max_turn_rate", "time_step", "gps_noise", "compass_noise",
+    "autoreset_mode", *DRIVING,
 )  # fmt: skip
 
 
@@ -269,7 +269,7 @@ class Env(_Face, gym.Env[Any, Any]):
         """
         self._need_reset()
         if isinstance(self.action_space, spaces.Box):
-            self._action[0] = _driving_actions(action, self.action_space.shape)
+            self._action[0] = _driving_actions(action, self.simulation, self.action_space.shape)
         else:
             number = np.asarray(action)
             if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < self.simulation.num_actions:
@@ -441,7 +441,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
     def _checked(self, actions: Any) -> NDArray[Any]:
         """Actions as int64 or float32, or an error that says what they are."""
         if isinstance(self.single_action_space, spaces.Box):
-            return _driving_actions(actions, (self.num_envs, *self.single_action_space.shape))
+            return _driving_actions(actions, self.simulation, (self.num_envs, *self.single_action_space.shape))
         array = np.asarray(actions)
         if (
             array.shape != (self.num_envs,)
@@ -528,7 +528,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self._close_viewer()
 
 
-def _driving_actions(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _driving_actions(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Actions of a Box as float32 (the rules clip them), or an InvalidAction that says what they are."""
     array = np.asarray(actions)
     problem = ""
@@ -539,7 +539,7 @@ def _driving_actions(actions: Any, shape: tuple[int, ...]) -> NDArray[np.float32
     elif np.isnan(array).any():
         problem = "NaN among them"
     if problem:
-        names = ", ".join(f"{k} {name}" for k, name in enumerate(DRIVE_NAMES))
+        names = ", ".join(f"{k} {name}" for k, name in enumerate(simulation.action_names))
         raise InvalidAction(
             f"got actions with {problem}: {actions!r}; expected an array of shape {shape} with numbers from -1 to 1 "
             f"(others are clipped): {names}"

@@ -120,7 +120,11 @@ def envpool_batch(env_id: str, num_envs: int) -> Play | None:
     original = env_id.removeprefix("visnav/")
     if original not in envpool.list_all_envs():
         return None
-    envs = envpool.make(original, env_type="gymnasium", num_envs=num_envs, num_threads=1)
+    try:
+        envs = envpool.make(original, env_type="gymnasium", num_envs=num_envs, num_threads=1)
+    except ImportError as error:  # Procgen's worlds need Qt 5 from the system
+        print(error, file=sys.stderr)
+        return None
     actions = np.random.default_rng(0).integers(0, envs.action_space.n, (CHUNK, num_envs), np.int32)
     envs.reset()
 

@@ -236,7 +236,7 @@ def _add_noise(rgb, deviation, seed):  # type: ignore[no-untyped-def]
 
 
 @jit
-def draw_first_person(i, world, params, levels, lens, atlas, scratch, canvas_out):  # type: ignore[no-untyped-def]
+def draw_first_person(i, world, levels, lens, atlas, scratch, canvas_out):  # type: ignore[no-untyped-def]
     """What the agent of world i sees with its own eyes.
 
     Args:
@@ -246,7 +246,7 @@ def draw_first_person(i, world, params, levels, lens, atlas, scratch, canvas_out
         canvas_out: the pictures of N worlds, of which row i is written.
     """
     canvas = Canvas(canvas_out.rgb[i], canvas_out.depth[i], canvas_out.semantic[i], canvas_out.instance[i])
-    view = view_of(i, world, params)
+    view = view_of(i, world, lens)
     decor = decorate(levels[i], lens)
     count = _cast(i, world, lens, view, decor, scratch)
     _fill_rows(lens, view, decor, atlas, scratch, canvas)

@@ -1,275 +1,143 @@
-"""Levels by hand, for any grid task: drawn in text, one character a cell, or in JSON, and read at run time.
-
-    #########
-    #>..#...#
-    #...D...#
-    #.k.#..G#
-    #########
-
-    D = locked yellow door
-    k = yellow key
-
-Fixed characters: `#` wall, `.` empty, `G` goal, `~` lava, and `>` `v` `<` `^` the agent and where it looks. A line
-`character = thing` defines any other; the things are those of `THINGS`, and for an agent that stands on something
-`agent up on open red door`. Three more lines say what a drawing cannot:
-
-    mission = pick up the red ball      one of the task's own; needed where it has several
-    target = b                          a character that is drawn once: what the objective speaks of; needed where
-                                        the mission does not single it out
-    carrying = yellow key               what the agent has in hand at the start
-
-JSON says the same: {"rows": ["#####", …], "legend": {"k": "yellow key"}, "mission": …, "target": …, "carrying": …}.
-The task gives the rest: rules, objective, missions, step limit.
-"""
+"""Levels by hand: what a drawing (`visnav.envs.grid.drawing`) means in a task, checked, and played by its rules."""
 
 from __future__ import annotations
 
 import difflib
-import json
 import os
-import string
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from visnav.envs.checks import unknown_name
+from visnav.envs.grid.building import MAX_OBJECTS
+from visnav.envs.grid.drawing import CELLS, DOORS, FACTS, FIXED, MOVABLE, Draft, Thing, read_draft, read_thing
 from visnav.envs.grid.missions import words_of
 from visnav.envs.grid.world import (
     BALL,
-    BOX,
     COLOR_NAMES,
-    DOOR_CLOSED,
-    DOOR_LOCKED,
-    DOOR_OPEN,
     DX,
     DY,
     EMPTY,
-    FLOOR_KIND,
+    FETCH,
     GO_TO,
-    GOAL,
     GOAL_KIND,
-    KEY,
-    LAVA,
-    LAVA_KIND,
     LOOK,
-    OBJECT_GOAL,
     OPEN_DOOR,
+    OPEN_IN_ORDER,
     PICK_UP,
-    POINT_GOAL,
-    UNSTARTED,
-    WALL,
+    PUT_NEAR,
+    REACH_CELL,
     WALL_KIND,
     Task,
 )
 
-MAX_BYTES = 2**20  # of a file
 MIN_SIDE, MAX_SIDE = 3, 256  # cells
-MAX_OBJECTS = 254  # object numbers have eight bits, and one is for what is carried
 
-DIRECTIONS = ("right", "down", "left", "up")  # by number
-_DOORS = {"open": DOOR_OPEN, "closed": DOOR_CLOSED, "locked": DOOR_LOCKED}
-_MOVABLE = {"key": KEY, "ball": BALL, "box": BOX}
+_DOOR_KINDS, _MOVABLE_KINDS = tuple(DOORS.values()), tuple(MOVABLE.values())
+_NOUNS = {**dict.fromkeys(_DOOR_KINDS, "door"), **{kind: noun for noun, kind in MOVABLE.items()}}  # of objects, by kind
 
-THINGS: dict[str, int] = {"empty": EMPTY, "wall": WALL, "goal": GOAL, "lava": LAVA}  # name -> cell
-for _number, _color in enumerate(COLOR_NAMES):
-    for _name, _kind in {"floor": FLOOR_KIND, **_MOVABLE}.items():
-        THINGS[f"{_color} {_name}"] = _kind | _number << 4
-    for _state, _kind in _DOORS.items():
-        THINGS[f"{_state} {_color} door"] = _kind | _number << 4
-_NAMES = {cell: name for name, cell in THINGS.items()}
 
-FIXED = {"#": "wall", ".": "empty", "G": "goal", "~": "lava"}  # character -> thing
-FIXED |= {symbol: f"agent {direction}" for symbol, direction in zip(">v<^", DIRECTIONS, strict=True)}
-FACTS = ("mission", "target", "carrying")
+class _Aim(NamedTuple):
+    """A cell that an objective speaks of: `fact` names it, or it is the object that the mission names."""
 
-_SYMBOLS = {"door": "Dd", "key": "kK", "ball": "oO", "box": "bB", "floor": ",_", "agent": "@"}  # that to_text uses
-_WALKABLE = (EMPTY, FLOOR_KIND, GOAL_KIND, LAVA_KIND, DOOR_OPEN)
-_OBJECTS = {**{kind: "door" for kind in _DOORS.values()}, **{kind: name for name, kind in _MOVABLE.items()}}
-_TARGETS = {  # kinds that the target of an objective can be
-    OPEN_DOOR: tuple(_DOORS.values()),
-    PICK_UP: tuple(_MOVABLE.values()),
-    GO_TO: tuple(_OBJECTS),
-    POINT_GOAL: (GOAL_KIND,),
-    OBJECT_GOAL: tuple(_MOVABLE.values()),
+    fact: str
+    kinds: tuple[int, ...]  # of what can be there; () = anything, also nothing
+    named: int = 0  # how many things the mission names before it
+
+
+_AIMS = {
+    OPEN_DOOR: (_Aim("target", _DOOR_KINDS),),
+    PICK_UP: (_Aim("target", _MOVABLE_KINDS),),
+    GO_TO: (_Aim("target", ()),),
+    FETCH: (_Aim("target", _MOVABLE_KINDS),),
+    PUT_NEAR: (_Aim("target", (), 1),),
+    REACH_CELL: (_Aim("target", ()), _Aim("other_target", ())),
+    OPEN_IN_ORDER: (_Aim("target", _DOOR_KINDS, 1), _Aim("other_target", _DOOR_KINDS)),
 }
 
 
 class Layout(NamedTuple):
-    """One level as it was drawn."""
+    """One level as it was drawn; objects are numbered from 1, as they come by rows."""
 
-    cells: NDArray[np.uint16]  # (height, width), objects numbered from 1 by rows
+    cells: NDArray[np.uint16]  # (height, width)
     agent: tuple[int, int, int]  # column, row, direction
     mission: int  # index into the task's missions
-    target: tuple[int, int, int]  # column, row, object number that the objective speaks of
+    target: tuple[int, int, int]  # as in `World`
+    other_target: tuple[int, int]
     carrying: int  # cell in hand, 0 = none
+    contents: dict[int, int]  # object number of a box -> the cell in it
+    obstacles: list[tuple[int, int]]  # column, row of the balls that move
+    num_objects: int
 
 
-class _Draft(NamedTuple):
-    """A drawing whose characters are not understood yet; places are words for errors, such as "line 3"."""
+class _Counter:
+    """Numbers objects as they come, and keeps what is in boxes."""
 
-    title: str
-    rows: list[str]
-    place: Callable[[int, int], str]  # of the cell in a row and a column, both counted from 0
-    legend: dict[str, tuple[str, str]]  # character -> thing and the place of its definition
-    facts: dict[str, tuple[str, str]]  # "mission", "target", "carrying" -> text and place
+    def __init__(self) -> None:
+        self.num_objects = 0
+        self.contents: dict[int, int] = {}
 
-
-# --- reading ------------------------------------------------------------------------------------------------
-
-
-def read_layout(source: str | os.PathLike[str] | Mapping[str, Any], task: Task, title: str = "layout") -> Layout:
-    """A level for `task` from text, JSON text, a file of either (UTF-8, MAX_BYTES at most), or JSON as a dict.
-
-    Args:
-        source: a str of several lines is text, one of a single line is the path of a file, unless it starts with {.
-        title: what errors call it, unless it is a file.
-
-    Raises:
-        ValueError: it is no level, or none of this task; the message names line and column, and what is allowed.
-        OSError: the file cannot be read.
-    """
-    if isinstance(source, Mapping):
-        return _understood(_draft_of_json(dict(source), title), task)
-    if not isinstance(source, (str, os.PathLike)):
-        raise ValueError(f"{title} is text, a path, or a dict; got {type(source).__name__}")
-    text = source
-    if not isinstance(text, str) or ("\n" not in text and not text.lstrip().startswith("{")):
-        title = str(os.fspath(text))
-        text = _read_file(Path(title))
-    if not text.lstrip().startswith("{"):
-        return _understood(_draft_of_text(text, title), task)
-    try:
-        document = json.loads(text, object_pairs_hook=_object_without_repeats)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{title}, line {error.lineno}, column {error.colno}: no JSON: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{title}: {error}") from error
-    return _understood(_draft_of_json(document, title), task)
-
-
-def _read_file(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"there is no file {str(path)!r}; a layout is a path, a text of several lines, or a dict"
-        ) from error
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"{path}: a layout has at most {MAX_BYTES:,} bytes")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}, line {line}: not UTF-8 text (byte {error.start})") from error
-
-
-def _draft_of_text(text: str, title: str) -> _Draft:
-    """Lines with `=` are definitions, the others are rows, which stand together."""
-    rows: list[str] = []
-    indents: list[int] = []
-    first = last = 0  # numbers of the lines of the first and the last row
-    entries: dict[str, tuple[str, str]] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        place = f"{title}, line {number}"
-        row = line.strip()
-        if "=" in row:
-            name, _, value = (part.strip() for part in row.partition("="))
-            if name in entries:
-                raise ValueError(f"{place}: {name!r} is defined again, after {entries[name][1]}")
-            entries[name] = value, place
-        elif row:
-            if rows and number != last + 1:
-                raise ValueError(
-                    f"{place}: {row!r} is neither a definition, such as 'k = yellow key', "
-                    f"nor next to the rows above it (lines {first} to {last})"
-                )
-            first, last = first or number, number
-            rows.append(row)
-            indents.append(len(line) - len(line.lstrip()))
-    legend = {name: entry for name, entry in entries.items() if name not in FACTS}
-    facts = {name: entry for name, entry in entries.items() if name in FACTS}
-    return _Draft(title, rows, lambda y, x: f"{title}, line {first + y}, column {indents[y] + x + 1}", legend, facts)
-
-
-def _draft_of_json(document: Any, title: str) -> _Draft:
-    """The same from {"rows": […], "legend": {…}, "mission": …, "target": …, "carrying": …}."""
-    if not isinstance(document, dict):
-        raise ValueError(f"{title} is an object with rows and legend; got {type(document).__name__}")
-    for name in document:
-        if name not in ("rows", "legend", *FACTS):
-            raise ValueError(f"{title}: {unknown_name('key', name, ('rows', 'legend', *FACTS))}")
-    rows, legend = document.get("rows"), document.get("legend", {})
-    if not isinstance(rows, (list, tuple)):
-        raise ValueError(f'{title}: "rows" is a list of strings, one a row of cells; got {rows!r}')
-    if not isinstance(legend, dict):
-        raise ValueError(f'{title}: "legend" is an object, such as {{"k": "yellow key"}}; got {legend!r}')
-    facts = {name: document[name] for name in FACTS if document.get(name) is not None}
-    texts = [(f"row {y + 1}", row) for y, row in enumerate(rows)]
-    texts += [(f"legend {symbol!r}", thing) for symbol, thing in legend.items()]
-    texts += list(facts.items())
-    for place, text in texts:
-        if not isinstance(text, str):
-            raise ValueError(f"{title}, {place}: a string is needed; got {text!r}")
-    return _Draft(
-        title,
-        list(rows),
-        lambda y, x: f"{title}, row {y + 1}, column {x + 1}",
-        {str(symbol): (thing, f"{title}, legend {symbol!r}") for symbol, thing in legend.items()},
-        {name: (text, f"{title}, {name}") for name, text in facts.items()},
-    )
-
-
-def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """What json.loads makes of an object; it would keep the last of equal keys only."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"the key {name!r} is there twice")
-    return dict(pairs)
+    def number(self, thing: Thing, place: str) -> int:
+        """The thing's cell with its object number; what it holds is numbered too."""
+        inside = [cell for cell in (thing.cell, *thing.contents) if cell & 15 in _NOUNS or cell & 15 == GOAL_KIND]
+        first = self.num_objects + 1
+        self.num_objects += len(inside)
+        if self.num_objects > MAX_OBJECTS:
+            raise ValueError(f"{place}: more than {MAX_OBJECTS} doors, keys, balls, boxes and goals")
+        for number, cell in enumerate(thing.contents, first):
+            self.contents[number] = cell | number + 1 << 8
+        return thing.cell | first << 8 if inside else thing.cell
 
 
 # --- understanding ------------------------------------------------------------------------------------------
 
 
-def _understood(draft: _Draft, task: Task) -> Layout:
-    """The layout of a draft, checked."""
+def read_layout(source: str | os.PathLike[str] | Mapping[str, Any], task: Task, title: str = "layout") -> Layout:
+    """A level for `task` from text, JSON, a file of either, or a dict; for `source` and `title` see `read_draft`.
+
+    Raises:
+        ValueError: it is no level, or none of this task; the message names line and column, and what is allowed.
+        OSError: the file cannot be read.
+    """
+    draft = read_draft(source, title)
     _check_shape(draft)
     meanings = _meanings(draft.legend)
     cells = np.full((len(draft.rows), len(draft.rows[0])), EMPTY, np.uint16)
     agent: tuple[int, int, int] | None = None
-    num_objects = 0
+    counter = _Counter()
     for y, row in enumerate(draft.rows):
         for x, symbol in enumerate(row):
             if symbol not in meanings:
                 raise ValueError(f"{draft.place(y, x)}: {_unknown_symbol(symbol, draft.legend)}")
-            cell, direction = meanings[symbol]
-            if direction >= 0 and agent is not None:
+            thing = meanings[symbol]
+            cells[y, x] = counter.number(thing, draft.place(y, x))
+            if thing.direction >= 0 and agent is not None:
                 raise ValueError(
                     f"{draft.place(y, x)}: a second agent; the first is at {draft.place(agent[1], agent[0])}"
                 )
-            if direction >= 0:
-                agent = x, y, direction
-            if cell & 15 in _OBJECTS or cell == GOAL:
-                num_objects += 1
-                cell |= num_objects << 8
-            if num_objects > MAX_OBJECTS:
-                raise ValueError(f"{draft.place(y, x)}: more than {MAX_OBJECTS} doors, keys, balls, boxes and goals")
-            cells[y, x] = cell & 0xFFFF
+            if thing.direction >= 0:
+                agent = x, y, thing.direction
     if agent is None:
         raise ValueError(f"{draft.title}: there is no agent; draw one as > v < or ^, which is where it looks")
     _check_enclosed(draft, cells, agent, task)
+    carrying = _carrying(draft, counter)
     mission = _mission(draft, task)
-    target = _target(draft, cells, task.objective, task.missions[mission])
-    return Layout(cells, agent, mission, target, _carrying(draft, num_objects + 1))
+    return Layout(
+        cells,
+        agent,
+        mission,
+        *_targets(draft, cells, carrying, task.objective, task.missions[mission]),
+        carrying,
+        counter.contents,
+        _obstacles(draft, cells, task),
+        counter.num_objects,
+    )
 
 
-def _check_shape(draft: _Draft) -> None:
+def _check_shape(draft: Draft) -> None:
     """Rows of one length, neither too few nor too many."""
     if not draft.rows:
         raise ValueError(f"{draft.title}: there are no rows of cells, such as '#>.G#'")
@@ -287,9 +155,9 @@ def _check_shape(draft: _Draft) -> None:
         )
 
 
-def _meanings(legend: dict[str, tuple[str, str]]) -> dict[str, tuple[int, int]]:
-    """Character -> cell, and the direction of the agent there or -1."""
-    meanings = {symbol: _thing(name, "") for symbol, name in FIXED.items()}
+def _meanings(legend: dict[str, tuple[str, str]]) -> dict[str, Thing]:
+    """Character -> what it stands for."""
+    meanings = {symbol: read_thing(name, symbol) for symbol, name in FIXED.items()}
     for symbol, (name, place) in legend.items():
         if len(symbol) != 1 or symbol.isspace() or symbol == "=":
             raise ValueError(
@@ -297,32 +165,8 @@ def _meanings(legend: dict[str, tuple[str, str]]) -> dict[str, tuple[int, int]]:
             )
         if symbol in FIXED:
             raise ValueError(f"{place}: {symbol!r} always is {FIXED[symbol]}; take another character")
-        meanings[symbol] = _thing(name, place)
+        meanings[symbol] = read_thing(name, place)
     return meanings
-
-
-def _thing(text: str, place: str) -> tuple[int, int]:
-    """The cell that a name stands for, and the direction of the agent on it or -1."""
-    name, direction = " ".join(text.lower().split()), -1
-    if name.split(" ")[0] == "agent":
-        looks, _, under = name.removeprefix("agent").strip().partition(" on ")
-        if looks not in DIRECTIONS:
-            raise ValueError(f"{place}: {name!r} does not say where the agent looks: agent {', '.join(DIRECTIONS)}")
-        name, direction = under or "empty", DIRECTIONS.index(looks)
-    if name not in THINGS:
-        near = difflib.get_close_matches(name, THINGS, n=2)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
-        raise ValueError(
-            f"{place}: unknown thing {name!r}{hint} Things are empty, wall, goal, lava; COLOR floor, key, ball, box; "
-            f"open, closed, locked COLOR door; agent {', '.join(DIRECTIONS)}, and with `on` what it stands on. "
-            f"COLOR is {', '.join(COLOR_NAMES)}"
-        )
-    cell = THINGS[name]
-    if direction >= 0 and cell & 15 not in _WALKABLE:
-        raise ValueError(
-            f"{place}: an agent cannot stand on {name!r}, but on floor, goal, lava, an open door or an empty cell"
-        )
-    return cell, direction
 
 
 def _unknown_symbol(symbol: str, legend: Iterable[str]) -> str:
@@ -337,10 +181,9 @@ def _unknown_symbol(symbol: str, legend: Iterable[str]) -> str:
     )
 
 
-def _check_enclosed(draft: _Draft, cells: NDArray[np.uint16], agent: tuple[int, int, int], task: Task) -> None:
+def _check_enclosed(draft: Draft, cells: NDArray[np.uint16], agent: tuple[int, int, int], task: Task) -> None:
     """The agent must not come to the edge of the grid, doors apart. Where toggling ends the episode no door opens."""
-    doors = tuple(_DOORS.values())
-    barriers = (WALL_KIND, *doors) if task.objective == GO_TO else (WALL_KIND,)
+    barriers = (WALL_KIND, *_DOOR_KINDS) if task.objective == GO_TO else (WALL_KIND,)
     rows, columns = cells.shape
     reached = np.zeros(cells.shape, np.bool_)
     reached[agent[1], agent[0]] = True
@@ -348,7 +191,7 @@ def _check_enclosed(draft: _Draft, cells: NDArray[np.uint16], agent: tuple[int, 
     while waiting:
         x, y = waiting.pop()
         on_edge = x in (0, columns - 1) or y in (0, rows - 1)
-        if on_edge and cells[y, x] & 15 not in doors:
+        if on_edge and cells[y, x] & 15 not in _DOOR_KINDS:
             raise ValueError(
                 f"{draft.place(y, x)}: the agent could come here and leave the grid; "
                 "close its edge with walls (#) or doors"
@@ -360,7 +203,7 @@ def _check_enclosed(draft: _Draft, cells: NDArray[np.uint16], agent: tuple[int, 
                 waiting.append((i, j))
 
 
-def _mission(draft: _Draft, task: Task) -> int:
+def _mission(draft: Draft, task: Task) -> int:
     """Index of the mission."""
     text, place = draft.facts.get("mission", ("", draft.title))
     if "mission" in draft.facts and text in task.missions:
@@ -375,75 +218,120 @@ def _mission(draft: _Draft, task: Task) -> int:
     raise ValueError(f"{place}: this task has several missions; add a line 'mission = ...' with one of {listed}")
 
 
-def _carrying(draft: _Draft, number: int) -> int:
-    """The cell in hand, which gets this object number; 0 for nothing."""
+def _carrying(draft: Draft, counter: _Counter) -> int:
+    """The cell in hand, 0 for nothing."""
     if "carrying" not in draft.facts:
         return 0
     name, place = draft.facts["carrying"]
-    cell, _ = _thing(name, place)
-    if cell & 15 not in _MOVABLE.values():
+    thing = read_thing(name, place)
+    if thing.direction >= 0 or thing.cell & 15 not in _MOVABLE_KINDS:
         raise ValueError(f"{place}: an agent carries a key, a ball or a box, not {name!r}")
-    return cell | number << 8
+    return counter.number(thing, place)
 
 
-def _target(draft: _Draft, cells: NDArray[np.uint16], objective: int, mission: str) -> tuple[int, int, int]:
-    """Column, row and object number of what the objective speaks of; zeros where it speaks of goals."""
-    name, place = draft.facts.get("target", ("", draft.title))
-    words = set(words_of(mission))
-    if objective not in _TARGETS:
-        if "target" in draft.facts:
-            raise ValueError(f"{place}: the objective of this task has no target; remove this line")
-        if "goal" in words and not (cells & 15 == GOAL_KIND).any():
+def _obstacles(draft: Draft, cells: NDArray[np.uint16], task: Task) -> list[tuple[int, int]]:
+    """Column and row of every ball, in a task whose balls move."""
+    if not task.obstacles:
+        return []
+    balls = [(x, y) for y, x in np.argwhere(cells & 15 == BALL).tolist()]
+    if not balls:
+        raise ValueError(f"{draft.title}: there is no ball, and this task is about balls that move; define one")
+    return balls
+
+
+def _targets(
+    draft: Draft, cells: NDArray[np.uint16], carrying: int, objective: int, mission: str
+) -> tuple[tuple[int, int, int], tuple[int, int]]:
+    """`World.target` and `World.other_target`: zeros where the objective does not speak of them."""
+    aims = _AIMS.get(objective, ())
+    for fact in ("target", "other_target"):
+        if fact in draft.facts and fact not in [aim.fact for aim in aims]:
+            raise ValueError(f"{draft.facts[fact][1]}: the objective of this task has no {fact}; remove this line")
+    if not aims:
+        if "goal" in words_of(mission) and not (cells & 15 == GOAL_KIND).any():
             raise ValueError(f"{draft.title}: there is no goal (G), and the mission is {mission!r}")
-        return 0, 0, 0
-    fitting = [(x, y) for y, x in np.argwhere(cells).tolist() if _fits(int(cells[y, x]), objective, words)]
-    drawn = [(x, y) for x, y in fitting if name in ("", draft.rows[y][x])]
-    if len(drawn) == 1:
-        x, y = drawn[0]
-        return x, y, int(cells[y, x]) >> 8
-    listed = ", ".join(f"{draft.rows[y][x]!r} at {draft.place(y, x)}" for x, y in fitting[:5]) or "nothing here"
-    what = f"{name!r} names {len(drawn)} of them" if "target" in draft.facts else "no line 'target = ...' says which"
-    raise ValueError(f"{place}: one target is needed that fits {mission!r}: {listed} fits, and {what}")
+        return (0, 0, 0), (0, 0)
+    named = [f"{color} {noun}" for color, noun in pairwise(words_of(mission)) if _is_name(color, noun)]
+    found = {aim.fact: _aimed_at(draft, cells, aim, named, mission, objective == FETCH) for aim in aims}
+    x, y = found["target"]
+    spoken_of = int(cells[y, x]) >> 8
+    if objective == FETCH:
+        spoken_of = int(cells[y, x]) & LOOK
+    elif objective == PUT_NEAR:
+        spoken_of = _moved(draft, cells, carrying, named, mission)
+    return (x, y, spoken_of), found.get("other_target", (0, 0))
 
 
-def _fits(cell: int, objective: int, words: set[str]) -> bool:
-    """Whether an objective can be about this cell, and a mission of these words does not speak of another."""
-    kind, color = cell & 15, COLOR_NAMES[cell >> 4 & 7]
-    if kind not in _TARGETS[objective]:
-        return False
-    spoken_of = ((_OBJECTS.get(kind, "goal"), set(_OBJECTS.values())), (color, set(COLOR_NAMES)))
-    return all(word in words or not words & others for word, others in spoken_of)
+def _is_name(color: str, noun: str) -> bool:
+    return color in COLOR_NAMES and noun in _NOUNS.values()
+
+
+def _moved(draft: Draft, cells: NDArray[np.uint16], carrying: int, named: list[str], mission: str) -> int:
+    """The look of what is to be put near the target: the first thing that the mission names."""
+    look = CELLS.get(named[0], 0) if named else 0
+    if not look or not ((cells & LOOK == look).any() or carrying & LOOK == look):
+        raise ValueError(f"{draft.title}: there is nothing to be moved, and the mission is {mission!r}")
+    return look
+
+
+def _aimed_at(
+    draft: Draft, cells: NDArray[np.uint16], aim: _Aim, named: list[str], mission: str, alike: bool
+) -> tuple[int, int]:
+    """Column and row of what an aim means; where `alike`, of any that looks so."""
+    name = named[aim.named] if aim.named < len(named) else ""
+    fitting = [
+        (x, y)
+        for y, x in np.argwhere(np.isin(cells & 15, aim.kinds or tuple(_NOUNS))).tolist()
+        if name in ("", f"{COLOR_NAMES[cells[y, x] >> 4 & 7]} {_NOUNS[cells[y, x] & 15]}")
+    ]
+    symbol, place = draft.facts.get(aim.fact, ("", draft.title))
+    everywhere = [(x, y) for y, row in enumerate(draft.rows) for x in range(len(row))]
+    chosen = fitting if aim.kinds or not symbol else everywhere
+    chosen = [(x, y) for x, y in chosen if symbol in ("", draft.rows[y][x])]
+    if len(chosen) == 1 or (alike and len({int(cells[y, x]) & LOOK for x, y in chosen}) == 1):
+        return chosen[0]
+    listed = ", ".join(f"{draft.rows[y][x]!r} at {draft.place(y, x)}" for x, y in fitting[:5]) or "nothing"
+    what = f"{symbol!r} names {len(chosen)}" if symbol else f"no line '{aim.fact} = ...' says which"
+    raise ValueError(f"{place}: one {aim.fact} is needed for {mission!r}; {listed} would fit, and {what}")
 
 
 # --- playing ------------------------------------------------------------------------------------------------
+
+_HEADER = 11  # integers of a layout before contents, obstacles and cells
 
 
 def by_hand(rng, level, count, table):  # type: ignore[no-untyped-def]
     """Level k is layout k modulo `count`; `table` holds them one after another, as `_packed` does."""
     rows, columns = level.cells.shape
-    start = level.number % count * (_HEADER + rows * columns)
+    boxes, balls = level.contents.shape[0], level.obstacles.shape[0]
+    start = level.number % count * (_HEADER + boxes + 2 * balls + rows * columns)
     for k in range(3):
         level.agent[k] = table[start + k]
         level.target[k] = table[start + 3 + k]
-    level.mission[0] = table[start + 6]
-    level.carrying[0] = table[start + 7]
+    for k in range(2):
+        level.other_target[k] = table[start + 6 + k]
+    level.mission[0] = table[start + 8]
+    level.carrying[0] = table[start + 9]
+    level.num_objects[0] = table[start + 10]
+    start += _HEADER
+    for k in range(boxes):
+        level.contents[k] = table[start + k]
+    start += boxes
+    for k in range(balls):
+        level.obstacles[k, 0] = table[start + 2 * k]
+        level.obstacles[k, 1] = table[start + 2 * k + 1]
+    start += 2 * balls
     for y in range(rows):
         for x in range(columns):
-            cell = table[start + _HEADER + y * columns + x]
-            level.cells[y, x] = cell
-            if cell >> 8 > level.num_objects[0]:
-                level.num_objects[0] = cell >> 8
-    if level.carrying[0] != 0:
-        level.num_objects[0] += 1
+            level.cells[y, x] = table[start + y * columns + x]
 
 
-_HEADER = 8  # integers of a layout before its cells
-
-
-def _packed(layout: Layout) -> tuple[int, ...]:
-    """A layout as integers: agent, target, mission, carrying, cells by rows."""
-    header = (*layout.agent, *layout.target, layout.mission, layout.carrying)
-    return (*header, *layout.cells.ravel().tolist())
+def _packed(layout: Layout, num_contents: int) -> tuple[int, ...]:
+    """A layout as integers: agent, target, other target, mission, carrying, number of objects, and the tables."""
+    facts = (*layout.agent, *layout.target, *layout.other_target, layout.mission, layout.carrying, layout.num_objects)
+    contents = [layout.contents.get(number, 0) for number in range(num_contents)]
+    obstacles = [number for position in layout.obstacles for number in position]
+    return (*facts, *contents, *obstacles, *layout.cells.ravel().tolist())
 
 
 def handmade_task(task: Task, layout: Any) -> Task:
@@ -453,81 +341,33 @@ def handmade_task(task: Task, layout: Any) -> Task:
         layout: what `read_layout` takes, or a list of these, all of one size.
 
     Raises:
-        ValueError, OSError: as `read_layout`; or no layout is given, or their sizes differ.
+        ValueError, OSError: as `read_layout`; or there is no layout, or they cannot be played together.
     """
     sources = layout if isinstance(layout, (list, tuple)) else [layout]
     if not sources:
         raise ValueError("layout is an empty list; give a text, a path, a dict, or a list of them")
     titles = [f"layout {k}" if len(sources) > 1 else "layout" for k in range(len(sources))]
     layouts = [read_layout(source, task, title) for source, title in zip(sources, titles, strict=True)]
-    height, width = layouts[0].cells.shape
+    (height, width), num_obstacles = layouts[0].cells.shape, len(layouts[0].obstacles)
     for k, other in enumerate(layouts):
         if other.cells.shape != (height, width):
             raise ValueError(
                 f"layouts played together have one size; layout 0 has {height} rows of {width} cells, "
                 f"layout {k} has {other.cells.shape[0]} of {other.cells.shape[1]}"
             )
-    table = tuple(number for one in layouts for number in _packed(one))
-    return replace(task, level=by_hand, args=(len(layouts), table), width=width, height=height, scratch=1)
-
-
-# --- writing ------------------------------------------------------------------------------------------------
-
-
-def to_text(env: Any, slot: int = 0) -> str:
-    """The world as it is now, as text that `layout=` takes: to be copied, edited and played.
-
-    Args:
-        env: what `gym.make` or `gym.make_vec` returned for a grid ID, after `reset`.
-        slot: which world of a batch.
-
-    Raises:
-        ResetNeeded: no episode has been started.
-        ValueError: there is no such slot.
-    """
-    simulation = env.unwrapped.simulation
-    if not 0 <= slot < simulation.num_envs:
-        raise ValueError(f"slot is 0 to {simulation.num_envs - 1}; got {slot!r}")
-    world, task = simulation.world, simulation.task
-    if world.phase[slot] == UNSTARTED:
-        raise ResetNeeded("call reset() before to_text(): no episode has been started")
-    cells = world.cells[slot]
-    target = _target_cell(world.target[slot], cells, task.objective)
-    x, y, direction = world.agent[slot].tolist()
-    legend: dict[tuple[str, bool], str] = {(name, False): symbol for symbol, name in FIXED.items()}
-    rows = []
-    for j in range(cells.shape[0]):
-        row = ""
-        for i in range(cells.shape[1]):
-            name = _NAMES[int(cells[j, i]) & LOOK]
-            if (i, j) == (x, y):
-                name = f"agent {DIRECTIONS[direction]}" + (f" on {name}" if name != "empty" else "")
-            key = name, (i, j) == target
-            if key not in legend:
-                legend[key] = _free_symbol(name, set(legend.values()))
-            row += legend[key]
-        rows.append(row)
-    lines = [f"{symbol} = {name}" for (name, _), symbol in legend.items() if symbol not in FIXED]
-    if len(task.missions) > 1:
-        lines.append(f"mission = {task.missions[world.mission[slot]]}")
-    lines += [f"target = {symbol}" for (_, is_target), symbol in legend.items() if is_target]
-    if world.carrying[slot]:
-        lines.append(f"carrying = {_NAMES[int(world.carrying[slot]) & LOOK]}")
-    return "\n".join([*rows, "", *lines]) + "\n"
-
-
-def _target_cell(target: NDArray[np.int32], cells: NDArray[np.uint16], objective: int) -> tuple[int, int] | None:
-    """Column and row of what the objective speaks of; None where that is not in the grid, or where it has none."""
-    x, y, number = target.tolist()
-    if objective == PICK_UP:
-        for row, column in np.argwhere(cells >> 8 == number).tolist():
-            return column, row
-        return None
-    return (x, y) if objective in _TARGETS else None
-
-
-def _free_symbol(name: str, taken: set[str]) -> str:
-    """A character for a thing: one that comes to mind, else any that is free."""
-    noun = "agent" if name.startswith("agent") else name.split()[-1]
-    others = string.ascii_letters + string.digits + "".join(map(chr, range(0xC0, 0x250)))
-    return next(symbol for symbol in _SYMBOLS.get(noun, "") + others if symbol not in taken)
+        if len(other.obstacles) != num_obstacles:
+            raise ValueError(
+                f"layouts played together have as many balls that move; layout 0 has {num_obstacles}, "
+                f"layout {k} has {len(other.obstacles)}"
+            )
+    num_contents = max((number + 1 for other in layouts for number in other.contents), default=0)
+    return replace(
+        task,
+        level=by_hand,
+        args=(len(layouts), tuple(number for other in layouts for number in _packed(other, num_contents))),
+        width=width,
+        height=height,
+        scratch=1,
+        contents=num_contents,
+        obstacles=num_obstacles,
+    )

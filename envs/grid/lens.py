@@ -83,6 +83,7 @@ class Lens(NamedTuple):
     textures: int  # TEXTURES
     random_light: bool
     noise: np.float32  # standard deviation, of 255 grey levels
+    at_pose: bool  # whether the eye is at `World.pose`, and not in the middle of the agent's cell
 
 
 class Scratch(NamedTuple):
@@ -137,20 +138,22 @@ def make_scratch(width: int, cells: int) -> Scratch:
     )
 
 
-def make_lens(image_size: tuple[int, int], field_of_view: float, textures: str, lighting: str, noise: float) -> Lens:
+def make_lens(
+    image_size: tuple[int, int], field_of_view: float, textures: str, lighting: str, noise: float, at_pose: bool = False
+) -> Lens:
     """The lens of a camera: (height, width) pixels, horizontal field of view in degrees."""
     height, width = image_size
     focal = width / 2 / math.tan(math.radians(field_of_view) / 2)
-    return Lens(height, width, F(focal), TEXTURES[textures], LIGHTING[lighting], F(noise * 255))
+    return Lens(height, width, F(focal), TEXTURES[textures], LIGHTING[lighting], F(noise * 255), at_pose)
 
 
 # --- rays and pixels ---
 
 
 @jit
-def view_of(i, world, params):  # type: ignore[no-untyped-def]
-    """The eye of the agent in world i: at its pose under continuous control, else in the middle of its cell."""
-    if params.continuous:
+def view_of(i, world, lens):  # type: ignore[no-untyped-def]
+    """The eye of the agent in world i: at its pose, or in the middle of its cell."""
+    if lens.at_pose:
         heading = world.pose[i, 2]
         ahead_x, ahead_y = F(math.cos(heading)), F(math.sin(heading))
         return View(world.pose[i, 0], world.pose[i, 1], ahead_x, ahead_y, -ahead_y, ahead_x)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
+from visnav.envs.grid.expert import distance_field, next_action
 from visnav.envs.grid.first_person import draw_first_person, find_boxes
 from visnav.envs.grid.rules import reset, step
 
@@ -85,10 +86,10 @@ def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ig
 
 
 @jit
-def first_person_rows(lo, hi, world, params, levels, lens, atlas, scratch, canvas):  # type: ignore[no-untyped-def]
+def first_person_rows(lo, hi, world, levels, lens, atlas, scratch, canvas):  # type: ignore[no-untyped-def]
     """`camera="first_person"` as the worlds are."""
     for i in range(lo, hi):
-        draw_first_person(i, world, params, levels, lens, atlas, scratch, canvas)
+        draw_first_person(i, world, levels, lens, atlas, scratch, canvas)
 
 
 @jit
@@ -96,6 +97,20 @@ def boxes_rows(lo, hi, width, instance, semantic, place, found_out, count_out): 
     """`find_boxes` in the pictures of rows lo..hi."""
     for i in range(lo, hi):
         find_boxes(i, width, instance, semantic, place, found_out, count_out)
+
+
+@jit
+def expert_rows(lo, hi, world, means, search, actions_out):  # type: ignore[no-untyped-def]
+    """`next_action`; every row works in the same space."""
+    for i in range(lo, hi):
+        next_action(i, world, means, search, actions_out)
+
+
+@jit
+def distance_rows(lo, hi, world, ends, search, distances_out):  # type: ignore[no-untyped-def]
+    """`distance_field`; every row works in the same space."""
+    for i in range(lo, hi):
+        distance_field(i, world, ends, search, distances_out)
 
 
 class CameraLoops(NamedTuple):

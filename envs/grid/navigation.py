@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from visnav.envs.checks import check_name, check_real
 from visnav.envs.grid import motion
 from visnav.envs.grid.motion import DRIVE_NAMES, WALK_NAMES, Motion, make_trip
-from visnav.envs.grid.world import OBJECT_GOAL, Outcome, Params, Slots, Task, World
+from visnav.envs.grid.pictures import Moves, Rows
+from visnav.envs.grid.world import OBJECT_GOAL, Task, World
 
+DRIVING = ("actions", "reward", "max_speed", "max_turn_rate", "time_step", "gps_noise", "compass_noise")  # keywords
 ACTIONS = ("continuous", "discrete")
 REWARDS = ("dense", "sparse")
 RADIUS = 0.18  # m, Habitat's agent
@@ -96,13 +98,13 @@ class Navigation:
         self._sensed = np.zeros((num_envs, 2), np.float32), np.zeros((num_envs, 1), np.float32)
         self._bearing = np.zeros((num_envs, 2), np.float32)
 
-    def start(self, lo: int, hi: int, chosen: NDArray[np.bool_], world: World, slots: Slots, params: Params) -> None:
+    def start(self, lo: int, hi: int, chosen: NDArray[np.bool_], rows: Rows) -> None:
         """Begin the trips of those of rows lo..hi that are chosen, whose levels were just made."""
-        motion.start_rows(lo, hi, chosen, world, slots, self.trip, params, self.motion)
+        motion.start_rows(lo, hi, chosen, rows.world, rows.slots, self.trip, rows.params, self.motion)
 
-    def step(self, lo: int, hi: int, world: World, params: Params, actions: NDArray[Any], outcome: Outcome) -> None:
+    def step(self, lo: int, hi: int, rows: Rows, moves: Moves) -> None:
         """Play actions, (N, 2) float32 or (N,) int64, in rows lo..hi."""
-        self._step_rows(lo, hi, world, self.trip, params, self.motion, actions, outcome)
+        self._step_rows(lo, hi, rows.world, self.trip, rows.params, self.motion, *moves)
 
     def sense(self, world: World, observation: dict[str, Any]) -> None:
         """Write those of gps, compass and the goal's sensor that an observation has.

@@ -81,7 +81,6 @@ class CameraOptions:
     noise: float | None = None
 
 
-CAMERA_KEYWORDS = tuple(CameraOptions.__dataclass_fields__)
 _FROM_ABOVE = ("image_size", "tile_size")
 ALLOWED = {
     "tiles": _FROM_ABOVE,
@@ -160,7 +159,7 @@ class FirstPersonCamera:
             raise ValueError(f"noise is a share of full white, 0 to 1; got {noise!r}")
         textures = check_name("textures", options.textures or "fixed", TEXTURES)
         lighting = check_name("lighting", options.lighting or "fixed", LIGHTING)
-        self._lens = make_lens((height, width), float(field_of_view), textures, lighting, float(noise))
+        self._lens = make_lens((height, width), float(field_of_view), textures, lighting, float(noise), task.continuous)
         self._num_cells = task.width * task.height
         self._scratch: dict[int, Scratch] = {}  # by the first row of a thread's share
         self.spaces = {
@@ -181,7 +180,7 @@ class FirstPersonCamera:
                 for name in Canvas._fields
             )
         )
-        loops.first_person_rows(lo, hi, rows.world, rows.params, rows.slots.level, self._lens, atlas(), scratch, canvas)
+        loops.first_person_rows(lo, hi, rows.world, rows.slots.level, self._lens, atlas(), scratch, canvas)
 
     def boxes(self, instance: NDArray[np.int32], semantic: NDArray[np.uint8]) -> list[dict[str, NDArray[Any]]]:
         """Tight boxes of what is seen, one dict a picture, in the form that torchvision's detectors learn from.

@@ -88,7 +88,7 @@ def _toggled(cell, carrying):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _inside(i, world, cell):  # type: ignore[no-untyped-def]
+def inside_box(i, world, cell):  # type: ignore[no-untyped-def]
     """What is left where a box is opened: its contents, or EMPTY."""
     number = cell >> 8
     if number >= world.contents.shape[1] or world.contents[i, number] == 0:
@@ -124,7 +124,7 @@ def _act(i, world, action):  # type: ignore[no-untyped-def]
             world.cells[i, front_y, front_x] = world.carrying[i]
             world.carrying[i] = 0
     elif action == TOGGLE:
-        after = _inside(i, world, front) if kind == BOX else _toggled(front, np.int64(world.carrying[i]))
+        after = inside_box(i, world, front) if kind == BOX else _toggled(front, np.int64(world.carrying[i]))
         if after != front:
             world.cells[i, front_y, front_x] = after
     return EMPTY
@@ -278,7 +278,7 @@ def layout_hash(i, world):  # type: ignore[no-untyped-def]
         for y in range(world.cells.shape[1]):
             for x in range(world.cells.shape[2]):
                 if kind_of(world.cells[i, y, x]) == BOX:
-                    inside = _inside(i, world, np.int64(world.cells[i, y, x]))
+                    inside = inside_box(i, world, np.int64(world.cells[i, y, x]))
                     digest = (digest ^ np.uint64(inside & LOOK)) * prime
     for k in range(3):
         digest = (digest ^ np.uint64(world.agent[i, k])) * prime

@@ -17,17 +17,8 @@ from visnav.envs.grid import loops
 from visnav.envs.grid.cameras import MAX_VIEW_SIZE
 from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
-from visnav.envs.grid.navigation import Navigation
-from visnav.envs.grid.pictures import (
-    CAMERA_KEYWORDS,
-    LABELS,
-    CameraOptions,
-    FirstPersonCamera,
-    Moves,
-    Rows,
-    TileCamera,
-    make_camera,
-)
+from visnav.envs.grid.navigation import DRIVING, Navigation
+from visnav.envs.grid.pictures import LABELS, CameraOptions, FirstPersonCamera, Moves, Rows, TileCamera, make_camera
 from visnav.envs.grid.world import (
     CHOSEN,
     ENDED,
@@ -69,12 +60,12 @@ class GridSimulation:
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
         layout: levels by hand instead of the task's own: text, a path, a dict, or a list of these; level k is
-            layout k modulo their number (see `visnav.envs.grid.handmade`).
+            layout k modulo their number (see `visnav.envs.grid.drawing`).
         agent_view_size: cells along a side of what the agent sees from above, odd.
         max_steps: instead of the task's.
         action_repeat: rule steps per step.
         num_threads: threads that share the rows.
-        **options: fields of `CameraOptions`; of tasks under continuous control also those of `Navigation`.
+        **options: fields of `CameraOptions`, and of tasks under continuous control the keywords of `Navigation`.
     """
 
     def __init__(
@@ -104,11 +95,14 @@ class GridSimulation:
             task = replace(task, max_steps=check_whole("max_steps", max_steps, 1))
         self.task = task
         self.num_envs = num_envs
-        self.camera = task.camera if camera is None else camera
         self.num_threads = num_threads
-        camera_options = {name: options.pop(name) for name in CAMERA_KEYWORDS if name in options}
-        driving = options
-        self._camera = make_camera(self.camera, task, num_envs, agent_view_size, CameraOptions(**camera_options))
+        driving = {name: options.pop(name) for name in DRIVING if name in options}
+        if driving and not task.continuous:
+            raise ValueError(f"{next(iter(driving))} is a keyword of mazes; this task moves in grid steps")
+        self.navigation = Navigation(task, num_envs, **driving) if task.continuous else None
+        self.camera = task.camera if camera is None else camera
+        self._camera = make_camera(self.camera, task, num_envs, agent_view_size, CameraOptions(**options))
+        self.action_repeat = check_whole("action_repeat", action_repeat, 1)
 
         self.world = make_world(num_envs, task)
         self.slots = make_slots(num_envs, task)
@@ -118,14 +112,10 @@ class GridSimulation:
             task.see_through_walls,
             task.max_steps,
             task.objective,
-            check_whole("action_repeat", action_repeat, 1),
+            self.action_repeat,
             task.actions,
-            task.continuous,
         )
         self._rows = Rows(self.world, self.slots, self._params)
-        if driving and not task.continuous:
-            raise TypeError(f"{next(iter(driving))} is a keyword of mazes; this task moves in grid steps")
-        self.navigation = Navigation(task, num_envs, **driving) if task.continuous else None
         self._source = _level_source(levels, SPLITS[split])
         self._seed_is_level = levels is None and split is None
         self._args = level_arguments(task)
@@ -135,13 +125,13 @@ class GridSimulation:
         self._same_mission = np.full(num_envs, task.missions[0], dtype=object)
         self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
-        self.sensor_spaces = self._choose_sensors(sensors)
-        self.action_names: tuple[str, ...] = task.action_names
-        self.num_actions = len(task.actions)  # that are taken: those beyond the action space stand for others
+        self.action_names = task.action_names
         self.action_space: spaces.Space[Any] = spaces.Discrete(len(self.action_names))
+        self.num_actions = len(task.actions)  # that are taken: those beyond the action space stand for others
         if self.navigation is not None:
-            self.action_space, self.action_names = self.navigation.action_space, self.navigation.action_names
+            self.action_names, self.action_space = self.navigation.action_names, self.navigation.action_space
             self.num_actions = len(self.action_names)
+        self.sensor_spaces = self._choose_sensors(sensors)
 
     def _choose_sensors(self, names: Sequence[str] | None) -> dict[str, spaces.Space[Any]]:
         """The spaces of the sensors that are returned, in a fixed order."""
@@ -200,7 +190,7 @@ class GridSimulation:
                 lo, hi, self.world, self.slots, self._source, self._level_function, self._args, before, after
             )
             if self.navigation is not None:
-                self.navigation.start(lo, hi, chosen, self.world, self.slots, self._params)
+                self.navigation.start(lo, hi, chosen, self._rows)
 
         batch.run(work, self.num_envs, self.num_threads if count >= batch.MIN_ROWS_PER_THREAD else 1)
         if self.slots.failed.any():
@@ -228,11 +218,13 @@ class GridSimulation:
 
         def work(lo: int, hi: int) -> None:
             if self.navigation is not None:
-                self.navigation.step(lo, hi, rows.world, rows.params, *moves)
-            elif not pictures:
+                self.navigation.step(lo, hi, rows, moves)
+                if pictures:
+                    self._camera.draw(lo, hi, rows, pictures)
+            elif pictures:
+                self._camera.draw(lo, hi, rows, pictures, moves)
+            else:
                 loops.step_rows(lo, hi, rows.world, rows.params, *moves)
-            if pictures:
-                self._camera.draw(lo, hi, rows, pictures, moves if self.navigation is None else None)
 
         batch.run(work, self.num_envs, self.num_threads)
         return self.outcome

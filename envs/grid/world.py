@@ -144,7 +144,6 @@ class Params(NamedTuple):
     objective: int
     action_repeat: int  # rule steps per step
     actions: tuple[int, ...] = AS_THEY_ARE  # what each action is played as
-    continuous: bool = False  # whether agents stand at `World.pose`, and not in the middle of their cells
 
 
 class LevelSource(NamedTuple):
@@ -179,8 +178,8 @@ class Task:
             picking up what does not look like target[2].
             REACH_CELL: standing at target succeeds, standing at other_target fails.
             OPEN_IN_ORDER: the door at target opens after that at other_target succeeds, before it fails.
-            POINT_GOAL, OBJECT_GOAL: driving (`visnav.envs.grid.motion`) to the middle of the cell at target, or of a
-            free cell beside it, succeeds. Goals and lava do nothing then, and lava is as solid as a wall.
+            POINT_GOAL, OBJECT_GOAL: the agent drives (`visnav.envs.grid.motion`) to the middle of the cell at target,
+            or of a free cell beside it; goal and lava squares do nothing, and lava is as solid as a wall.
         see_through_walls: whether walls and closed doors hide nothing.
         scratch: integers of working space that the level function needs.
         contents: object numbers, from 0, whose boxes may hold something; see `visnav.envs.grid.building.put_inside`.
@@ -189,7 +188,7 @@ class Task:
             `level.obstacles`.
         actions: what each of the seven actions is played as. The action space ends with the last that is played as
             itself; those beyond it are taken too.
-        success_distance: metres to the goal, geodesic, below which a task under continuous control is achieved.
+        success_distance: metres to the goal, geodesic, below which an agent that drives has succeeded.
         camera: the one that is used where none is asked for.
     """
 

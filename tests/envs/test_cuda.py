@@ -53,7 +53,6 @@ def test_the_first_person_camera_compiles_to_ptx_and_counts_in_float32(monkeypat
     size, empty = 16 * 16, np.zeros((2, 0), np.float32)
     args = (
         make_world(2, task),
-        Params(7, False, 640, 0, 1),
         np.zeros(2, np.int64),
         make_lens((16, 16), 90.0, "all", "random", 0.1),
         np.zeros(16, np.uint32),
