@@ -187,6 +187,7 @@ def test_the_level_function_is_the_same_without_the_compiler() -> None:
             obstacles=np.zeros((0, 2), np.int32),
             carrying=np.zeros(1, np.uint16),
             number=number + 2,
+            heading=np.full(1, np.nan, np.float32),
         )
         by_hand(None, level, count, np.array(table, np.int32))
         world, slots = simulation.world, simulation.slots
