@@ -11,12 +11,14 @@
 
 `#` is a wall, `.` an empty cell, `G` a goal, `~` lava; `>` `v` `<` `^` are the agent and where it looks. A line
 `character = thing` defines any other. Things are those of `CELLS`; a box may hold one, `red box with blue key`, and an
-agent may stand on one, `agent up on open red door`. Four more lines say what a drawing cannot:
+agent may stand on one, `agent up on open red door`. Five more lines say what a drawing cannot:
 
     mission = pick up the red ball      one of the task's own; needed where it has several
     target = b                          a character that is drawn once: what the objective speaks of; needed where the
     other_target = c                    mission does not single it out, and other_target where there are two
     carrying = yellow key               what the agent has in hand at the start
+    heading = 0.25                      rad, clockwise from the right: where an agent that drives looks; the arrow is
+                                        the nearest. It starts in the middle of its cell
 
 JSON says the same: {"rows": ["####", …], "legend": {"k": "yellow key"}, "mission": …, "target": …, …}.
 `visnav.envs.grid.handmade` says what a drawing means in a task.
@@ -26,6 +28,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 import string
 from collections.abc import Callable, Mapping
@@ -55,6 +58,7 @@ from visnav.envs.grid.world import (
     LOOK,
     OPEN_IN_ORDER,
     PICK_UP,
+    POINT_GOAL,
     REACH_CELL,
     REACH_GOAL,
     UNSTARTED,
@@ -77,9 +81,9 @@ _NAMES = {cell: name for name, cell in CELLS.items()}
 
 FIXED = {"#": "wall", ".": "empty", "G": "goal", "~": "lava"}  # character -> thing
 FIXED |= {symbol: f"agent {direction}" for symbol, direction in zip(">v<^", DIRECTIONS, strict=True)}
-FACTS = ("mission", "target", "other_target", "carrying")
+FACTS = ("mission", "target", "other_target", "carrying", "heading")
 
-_WALKABLE = (EMPTY, FLOOR_KIND, GOAL_KIND, LAVA_KIND, DOOR_OPEN)
+STANDING = (EMPTY, FLOOR_KIND, GOAL_KIND, DOOR_OPEN)  # kinds of cells on which an agent stands; in lava it perishes
 _PREFERRED = {"door": "Dd", "key": "kK", "ball": "oO", "box": "bB", "floor": ",_", "agent": "@"}  # by to_text
 
 
@@ -192,6 +196,8 @@ def _draft_of_json(document: Any, title: str) -> Draft:
     if not isinstance(legend, dict):
         raise ValueError(f'{title}: "legend" is an object, such as {{"k": "yellow key"}}; got {legend!r}')
     facts = {name: document[name] for name in FACTS if document.get(name) is not None}
+    if type(facts.get("heading")) in (int, float):
+        facts["heading"] = str(facts["heading"])
     texts = [(f"row {y + 1}", row) for y, row in enumerate(rows)]
     texts += [(f"legend {symbol!r}", name) for symbol, name in legend.items()]
     for place, text in [*texts, *facts.items()]:
@@ -245,7 +251,7 @@ def read_thing(text: str, place: str) -> Thing:
         c & 15 not in MOVABLE.values() for c in contents
     ):
         raise ValueError(f"{place}: {name!r}: only a box can hold something, and only a key, a ball or a box")
-    if direction >= 0 and cell & 15 not in _WALKABLE:
+    if direction >= 0 and cell & 15 not in (*STANDING, LAVA_KIND):
         raise ValueError(
             f"{place}: an agent cannot stand on {name!r}, but on floor, goal, lava, an open door or an empty cell"
         )
@@ -267,6 +273,8 @@ def _name(cell: int, contents: NDArray[np.uint16]) -> str:
 def to_text(env: Any, slot: int = 0) -> str:
     """The world as it is now, as text that `layout=` takes: to be copied, edited and played.
 
+    All of it is there but two things: step_count, and where in its cell an agent stands that drives.
+
     Args:
         env: what `gym.make` or `gym.make_vec` returned for a grid ID, after `reset`.
         slot: which world of a batch.
@@ -286,7 +294,8 @@ def to_text(env: Any, slot: int = 0) -> str:
     marks = {}  # cell -> which of the objective's it is
     if task.objective in (REACH_CELL, OPEN_IN_ORDER):
         marks[tuple(world.other_target[slot].tolist())] = "other_target"
-    if (target := _target_cell(world.target[slot], cells, task.objective)) is not None:
+    target = _target_cell(world.target[slot], cells, task.objective)
+    if target is not None and not (task.objective == POINT_GOAL and np.count_nonzero(cells & 15 == GOAL_KIND) == 1):
         marks[target] = "target"
     symbols = {(name, ""): symbol for symbol, name in FIXED.items()}
     rows = []
@@ -307,6 +316,8 @@ def to_text(env: Any, slot: int = 0) -> str:
     lines += sorted((f"{mark} = {symbol}" for (_, mark), symbol in symbols.items() if mark), reverse=True)
     if world.carrying[slot]:
         lines.append(f"carrying = {_name(int(world.carrying[slot]), contents)}")
+    if task.continuous:
+        lines.append(f"heading = {world.pose[slot, 2] % (2 * math.pi):.6f}")
     return "\n".join([*rows, "", *lines]) + "\n"
 
 

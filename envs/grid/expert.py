@@ -16,10 +16,14 @@ from visnav.envs.batch import jit
 from visnav.envs.grid.paths import (
     AS_IS,
     DROPPED,
+    EVERYWHERE,
+    REGION,
     UNREACHED,
     begin,
     enter_cell,
     enter_facing,
+    mark_region,
+    neighbor,
     pose_number,
     spread,
     successor,
@@ -70,6 +74,7 @@ OBJECT = 12  # one that has to be put aside; more than walking around it
 LOCKED = 60  # a door whose key has to be fetched
 CRAMPED = 50  # added to a drop where what is dropped would stand in the way
 
+CLEAR, NO_WAY = -1, -2  # what a search found, instead of a cell
 MAX_SEARCHES = 64  # an action: each of six keys sought or given up, and objects in between
 
 # --- aims: what a search looks for ---------------------------------------------------------------------------
@@ -137,8 +142,8 @@ def _can_open(i, world, means, cell):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _price(i, world, means, cell, hand, has_key, may_take):  # type: ignore[no-untyped-def]
-    """What entering a cell costs with `hand` in hand; `has_key` tells whether a locked door's can be had."""
+def _price(i, world, means, cell, hand, keys, may_take):  # type: ignore[no-untyped-def]
+    """What entering a cell costs with `hand` in hand, where keys of some colours can be fetched."""
     kind = kind_of(cell)
     if kind in (EMPTY, DOOR_OPEN, GOAL_KIND, FLOOR_KIND):
         return STEP
@@ -147,7 +152,7 @@ def _price(i, world, means, cell, hand, has_key, may_take):  # type: ignore[no-u
     if kind == DOOR_LOCKED and means.toggles:
         if hand != 0 and _is_key(hand, color_of(cell)):
             return OPENING
-        return LOCKED if may_take and has_key else UNREACHED
+        return LOCKED if may_take and keys >> color_of(cell) & 1 == 1 else UNREACHED
     if kind == BALL and world.obstacles.shape[1] > 0:
         return MOVING
     if kind == BOX and _can_open(i, world, means, cell):
@@ -158,23 +163,20 @@ def _price(i, world, means, cell, hand, has_key, may_take):  # type: ignore[no-u
 
 
 @jit
-def _keys_in_reach(i, world):  # type: ignore[no-untyped-def]
+def _key_bit(cell):  # type: ignore[no-untyped-def]
+    """A bit for the colour of a key, 0 for anything else."""
+    return 1 << color_of(cell) if kind_of(cell) == KEY else 0
+
+
+@jit
+def _find_keys(i, world):  # type: ignore[no-untyped-def]
     """The colours of all keys of world i, as bits: in hand, on the grid, in boxes."""
     hand = np.int64(world.carrying[i])
-    held = _hidden(i, world, hand)
-    keys = 0
-    if kind_of(hand) == KEY:
-        keys |= 1 << color_of(hand)
-    if kind_of(held) == KEY:
-        keys |= 1 << color_of(held)
+    keys = _key_bit(hand) | _key_bit(_hidden(i, world, hand))
     for y in range(world.cells.shape[1]):
         for x in range(world.cells.shape[2]):
             cell = np.int64(world.cells[i, y, x])
-            hidden = _hidden(i, world, cell)
-            if kind_of(cell) == KEY:
-                keys |= 1 << color_of(cell)
-            elif kind_of(hidden) == KEY:
-                keys |= 1 << color_of(hidden)
+            keys |= _key_bit(cell) | _key_bit(_hidden(i, world, cell))
     return keys
 
 
@@ -221,11 +223,10 @@ def _set_prices(i, world, means, keys, with_drop, is_last, search):  # type: ign
         for x in range(width):
             place = y * width + x
             cell = np.int64(world.cells[i, y, x])
-            has_key = keys >> color_of(cell) & 1 == 1
             # where the plan drops what is carried, nothing can be put aside or fetched before
-            search.price[place] = _price(i, world, means, cell, hand, has_key, means.takes and not with_drop)
+            search.price[place] = _price(i, world, means, cell, hand, keys, means.takes and not with_drop)
             if with_drop:
-                search.price[height * width + place] = _price(i, world, means, cell, 0, has_key, means.takes)
+                search.price[height * width + place] = _price(i, world, means, cell, 0, keys, means.takes)
                 search.drop[place] = UNREACHED
                 if kind_of(cell) == EMPTY:
                     search.drop[place] = 1 if is_last or not _cramps(i, world, x, y) else 1 + CRAMPED
@@ -267,8 +268,8 @@ def _enter_aim(i, world, means, aim, with_drop, search):  # type: ignore[no-unty
                 enter_cell(search, DROPPED if with_drop else AS_IS, x, y, height, width, 0)
             else:
                 opens_box = aim.what == TAKE_KEY and kind_of(cell) == BOX  # which takes no free hand, but more actions
-                layer = DROPPED if with_drop and not opens_box else AS_IS
-                enter_facing(search, layer, x, y, height, width, OPENING if opens_box else 0)
+                for layer in range(AS_IS if opens_box or not with_drop else DROPPED, DROPPED + 1 if with_drop else 1):
+                    enter_facing(search, layer, x, y, height, width, OPENING if opens_box else 0)
 
 
 # --- the next action -------------------------------------------------------------------------------------------
@@ -296,23 +297,40 @@ def _first_aim(i, world, means):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _obstacle(i, world, aim, search, pose):  # type: ignore[no-untyped-def]
-    """The number of the first cell on the way that something has to be done about elsewhere, -1 if there is none."""
+def _pose(i, world):  # type: ignore[no-untyped-def]
+    """The number of the agent's pose."""
+    return pose_number(world.cells.shape[2], world.agent[i, 0], world.agent[i, 1], world.agent[i, 2])
+
+
+@jit
+def _search(i, world, means, aim, keys, search):  # type: ignore[no-untyped-def]
+    """Search the way from the agent to an aim; `keys` are the colours, as bits, of keys that may be fetched for it.
+
+    Returns CLEAR where it has been found, NO_WAY where there is none, or else the number of the cell where something
+    has to be done about a locked door or an object. Where that is does not depend on where in its region (what it
+    gets to without) the agent stands, so it does not change its mind on the way.
+    """
     height, width = world.cells.shape[1], world.cells.shape[2]
-    cells = height * width
-    while True:
-        after = successor(search, pose, height, width)
-        if after < 0:
-            break
-        moves = after // 4 % cells != pose // 4 % cells  # it neither turns nor drops
-        if moves and search.price[after // 4] >= OBJECT:
-            return after // 4 % cells
-        pose = after
+    with_drop = world.carrying[i] != 0 and aim.what in (TAKE_TARGET, TAKE_AT, TAKE_KEY, PUT_DOWN)
+    _set_prices(i, world, means, keys, with_drop, aim.what == TAKE_TARGET, search)
+    mark_region(search, world.agent[i, 0], world.agent[i, 1], OBJECT, height, width)
+    begin(search)
+    _enter_aim(i, world, means, aim, with_drop, search)
+    for until in (REGION, _pose(i, world)):
+        pose = spread(search, until, height, width)
+        if pose < 0:
+            return NO_WAY
+        if until == REGION:
+            if successor(search, pose, height, width) >= 0:
+                return neighbor(pose, height, width, 1) % (height * width)
+            for place in range(2 * height * width):  # from here on, around what is in the way
+                if search.price[place] >= OBJECT:
+                    search.price[place] = UNREACHED
     if aim.what == OPEN:
         door = np.int64(world.cells[i, aim.y, aim.x])
         if kind_of(door) == DOOR_LOCKED and not _is_key(np.int64(world.carrying[i]), color_of(door)):
             return aim.y * width + aim.x
-    return -1
+    return CLEAR
 
 
 @jit
@@ -333,9 +351,10 @@ def _last_action(i, world, aim):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _action(i, world, aim, search, pose):  # type: ignore[no-untyped-def]
+def _action(i, world, aim, search):  # type: ignore[no-untyped-def]
     """The first action on the way that was found."""
     height, width = world.cells.shape[1], world.cells.shape[2]
+    pose = _pose(i, world)
     after = successor(search, pose, height, width)
     if after < 0:
         return _last_action(i, world, aim)
@@ -351,42 +370,42 @@ def _action(i, world, aim, search, pose):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _fetch(i, world, color):  # type: ignore[no-untyped-def]
+    """The aim that brings a key of a colour to hand: where it is in a box that is carried, that has to be put down."""
+    inside_hand = _hidden(i, world, np.int64(world.carrying[i]))
+    return Aim(PUT_DOWN, 0, 0) if _is_key(inside_hand, color) else Aim(TAKE_KEY, color, 0)
+
+
+@jit
 def _plan_action(i, world, means, search):  # type: ignore[no-untyped-def]
     """The next action of a plan for world i, NO_PLAN where none is found."""
-    height, width = world.cells.shape[1], world.cells.shape[2]
+    width = world.cells.shape[2]
     hand = np.int64(world.carrying[i])
     if hand != 0 and means.objective == PICK_UP and _is_target(i, world, means, hand):
         return PICKUP  # counts while it is held
     if hand != 0 and means.objective == PUT_NEAR and not _is_target(i, world, means, hand):
         return NO_PLAN
-    start = pose_number(width, world.agent[i, 0], world.agent[i, 1], world.agent[i, 2])
-    keys = _keys_in_reach(i, world)
+    keys = _find_keys(i, world)
     sought, color = 0, -1  # colours of the keys that the plan fetches, and the last of them
     aim = _first_aim(i, world, means)
     for _ in range(MAX_SEARCHES):
-        with_drop = hand != 0 and aim.what in (TAKE_TARGET, TAKE_AT, TAKE_KEY, PUT_DOWN)
-        is_last = aim.what == TAKE_TARGET
-        _set_prices(i, world, means, keys & ~sought, with_drop, is_last, search)
-        begin(search)
-        _enter_aim(i, world, means, aim, with_drop, search)
-        spread(search, start, height, width)
-        if search.cost[start] == UNREACHED:
+        place = _search(i, world, means, aim, keys & ~sought, search)
+        if place == CLEAR:
+            return _action(i, world, aim, search)
+        if place == NO_WAY:
             if sought == 0:
                 return NO_PLAN
-            keys &= ~(1 << color)  # cannot be had: look for a way without
-            sought, color = 0, -1
+            keys &= ~(1 << color)  # it cannot be had: look for a way without
+            sought = 0
             aim = _first_aim(i, world, means)
             continue
-        place = _obstacle(i, world, aim, search, start)
-        if place < 0:
-            return _action(i, world, aim, search, start)
         cell = np.int64(world.cells[i, place // width, place % width])
         if kind_of(cell) == DOOR_LOCKED:
             color = color_of(cell)
             if (keys & ~sought) >> color & 1 == 0:
                 return NO_PLAN
             sought |= 1 << color
-            aim = Aim(PUT_DOWN, 0, 0) if _is_key(_hidden(i, world, hand), color) else Aim(TAKE_KEY, color, 0)
+            aim = _fetch(i, world, color)
         else:
             aim = Aim(TAKE_AT, place % width, place // width)
     return NO_PLAN
@@ -416,7 +435,7 @@ def distance_field(i, world, ends, search, distances_out):  # type: ignore[no-un
             is_goal = kind_of(np.int64(world.cells[i, y, x])) == GOAL_KIND
             if is_goal if ends[i, 0] < 0 else x == ends[i, 0] and y == ends[i, 1]:
                 enter_cell(search, AS_IS, x, y, height, width, 0)
-    spread(search, -1, height, width)
+    spread(search, EVERYWHERE, height, width)
     for y in range(height):
         for x in range(width):
             for direction in range(4):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visnav.envs.grid.building import MAX_OBJECTS
-from visnav.envs.grid.drawing import CELLS, DOORS, FACTS, FIXED, MOVABLE, Draft, Thing, read_draft, read_thing
+from visnav.envs.grid.drawing import CELLS, DOORS, FACTS, FIXED, MOVABLE, STANDING, Draft, Thing, read_draft, read_thing
 from visnav.envs.grid.missions import words_of
 from visnav.envs.grid.world import (
     BALL,
@@ -25,9 +26,11 @@ from visnav.envs.grid.world import (
     GO_TO,
     GOAL_KIND,
     LOOK,
+    OBJECT_GOAL,
     OPEN_DOOR,
     OPEN_IN_ORDER,
     PICK_UP,
+    POINT_GOAL,
     PUT_NEAR,
     REACH_CELL,
     WALL_KIND,
@@ -44,7 +47,7 @@ class _Aim(NamedTuple):
     """A cell that an objective speaks of: `fact` names it, or it is the object that the mission names."""
 
     fact: str
-    kinds: tuple[int, ...]  # of what can be there; () = anything, also nothing
+    kinds: tuple[int, ...]  # of what can be there; () = anything, also nothing, where `fact` names it
     named: int = 0  # how many things the mission names before it
 
 
@@ -56,6 +59,8 @@ _AIMS = {
     PUT_NEAR: (_Aim("target", (), 1),),
     REACH_CELL: (_Aim("target", ()), _Aim("other_target", ())),
     OPEN_IN_ORDER: (_Aim("target", _DOOR_KINDS, 1), _Aim("other_target", _DOOR_KINDS)),
+    POINT_GOAL: (_Aim("target", (GOAL_KIND,)),),
+    OBJECT_GOAL: (_Aim("target", _MOVABLE_KINDS),),
 }
 
 
@@ -64,6 +69,7 @@ class Layout(NamedTuple):
 
     cells: NDArray[np.uint16]  # (height, width)
     agent: tuple[int, int, int]  # column, row, direction
+    heading: float  # rad, clockwise from the right; NaN = as the direction says
     mission: int  # index into the task's missions
     target: tuple[int, int, int]  # as in `World`
     other_target: tuple[int, int]
@@ -125,15 +131,12 @@ def read_layout(source: str | os.PathLike[str] | Mapping[str, Any], task: Task, 
     _check_enclosed(draft, cells, agent, task)
     carrying = _carrying(draft, counter)
     mission = _mission(draft, task)
+    target, other_target = _targets(draft, cells, carrying, task.objective, task.missions[mission])
+    if task.continuous:
+        _check_reachable(draft, cells, agent, target)
+    heading, obstacles = _heading(draft, agent[2], task), _obstacles(draft, cells, task)
     return Layout(
-        cells,
-        agent,
-        mission,
-        *_targets(draft, cells, carrying, task.objective, task.missions[mission]),
-        carrying,
-        counter.contents,
-        _obstacles(draft, cells, task),
-        counter.num_objects,
+        cells, agent, heading, mission, target, other_target, carrying, counter.contents, obstacles, counter.num_objects
     )
 
 
@@ -185,22 +188,39 @@ def _check_enclosed(draft: Draft, cells: NDArray[np.uint16], agent: tuple[int, i
     """The agent must not come to the edge of the grid, doors apart. Where toggling ends the episode no door opens."""
     barriers = (WALL_KIND, *_DOOR_KINDS) if task.objective == GO_TO else (WALL_KIND,)
     rows, columns = cells.shape
-    reached = np.zeros(cells.shape, np.bool_)
-    reached[agent[1], agent[0]] = True
-    waiting = [agent[:2]]
-    while waiting:
-        x, y = waiting.pop()
+    for y, x in np.argwhere(_reached(~np.isin(cells & 15, barriers), agent)).tolist():
         on_edge = x in (0, columns - 1) or y in (0, rows - 1)
         if on_edge and cells[y, x] & 15 not in _DOOR_KINDS:
             raise ValueError(
                 f"{draft.place(y, x)}: the agent could come here and leave the grid; "
                 "close its edge with walls (#) or doors"
             )
+
+
+def _check_reachable(
+    draft: Draft, cells: NDArray[np.uint16], agent: tuple[int, int, int], target: tuple[int, int, int]
+) -> None:
+    """Where the agent drives, nothing opens or is carried away: it must get to the target, or beside it, as it is."""
+    x, y, _ = target
+    reached = _reached(np.isin(cells & 15, STANDING), agent)
+    if not (reached[y, x] or any(reached[y + dy, x + dx] for dx, dy in zip(DX, DY, strict=True))):
+        raise ValueError(f"{draft.place(y, x)}: there is no way from the agent to this target")
+
+
+def _reached(passable: NDArray[np.bool_], agent: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Which cells can be walked to from the agent's, through passable ones."""
+    rows, columns = passable.shape
+    reached = np.zeros_like(passable)
+    reached[agent[1], agent[0]] = True
+    waiting = [agent[:2]]
+    while waiting:
+        x, y = waiting.pop()
         for dx, dy in zip(DX, DY, strict=True):
             i, j = x + dx, y + dy
-            if 0 <= i < columns and 0 <= j < rows and not reached[j, i] and cells[j, i] & 15 not in barriers:
+            if 0 <= i < columns and 0 <= j < rows and passable[j, i] and not reached[j, i]:
                 reached[j, i] = True
                 waiting.append((i, j))
+    return reached
 
 
 def _mission(draft: Draft, task: Task) -> int:
@@ -229,6 +249,24 @@ def _carrying(draft: Draft, counter: _Counter) -> int:
     return counter.number(thing, place)
 
 
+def _heading(draft: Draft, direction: int, task: Task) -> float:
+    """Where a driving agent looks, NaN where the arrow says all."""
+    if "heading" not in draft.facts:
+        return math.nan
+    text, place = draft.facts["heading"]
+    if not task.continuous:
+        raise ValueError(f"{place}: the agents of this task look in the four directions of > v < ^; remove this line")
+    try:
+        heading = float(text)
+    except ValueError:
+        heading = math.nan
+    if not 0 <= heading < 2 * math.pi:
+        raise ValueError(f"{place}: heading is an angle in radians, from 0 up to 2 pi; got {text!r}")
+    if round(heading / (math.pi / 2)) % 4 != direction:
+        raise ValueError(f"{place}: the agent is drawn as {'>v<^'[direction]}, which is not the nearest to {text} rad")
+    return heading
+
+
 def _obstacles(draft: Draft, cells: NDArray[np.uint16], task: Task) -> list[tuple[int, int]]:
     """Column and row of every ball, in a task whose balls move."""
     if not task.obstacles:
@@ -247,9 +285,9 @@ def _targets(
     for fact in ("target", "other_target"):
         if fact in draft.facts and fact not in [aim.fact for aim in aims]:
             raise ValueError(f"{draft.facts[fact][1]}: the objective of this task has no {fact}; remove this line")
+    if "goal" in words_of(mission) and not (cells & 15 == GOAL_KIND).any():
+        raise ValueError(f"{draft.title}: there is no goal (G), and the mission is {mission!r}")
     if not aims:
-        if "goal" in words_of(mission) and not (cells & 15 == GOAL_KIND).any():
-            raise ValueError(f"{draft.title}: there is no goal (G), and the mission is {mission!r}")
         return (0, 0, 0), (0, 0)
     named = [f"{color} {noun}" for color, noun in pairwise(words_of(mission)) if _is_name(color, noun)]
     found = {aim.fact: _aimed_at(draft, cells, aim, named, mission, objective == FETCH) for aim in aims}
@@ -282,7 +320,7 @@ def _aimed_at(
     fitting = [
         (x, y)
         for y, x in np.argwhere(np.isin(cells & 15, aim.kinds or tuple(_NOUNS))).tolist()
-        if name in ("", f"{COLOR_NAMES[cells[y, x] >> 4 & 7]} {_NOUNS[cells[y, x] & 15]}")
+        if name in ("", f"{COLOR_NAMES[cells[y, x] >> 4 & 7]} {_NOUNS.get(cells[y, x] & 15)}")
     ]
     symbol, place = draft.facts.get(aim.fact, ("", draft.title))
     everywhere = [(x, y) for y, row in enumerate(draft.rows) for x in range(len(row))]
@@ -297,7 +335,8 @@ def _aimed_at(
 
 # --- playing ------------------------------------------------------------------------------------------------
 
-_HEADER = 11  # integers of a layout before contents, obstacles and cells
+_HEADER = 12  # integers of a layout before contents, obstacles and cells
+_TINY = 1e-6  # rad of a unit of heading
 
 
 def by_hand(rng, level, count, table):  # type: ignore[no-untyped-def]
@@ -313,6 +352,8 @@ def by_hand(rng, level, count, table):  # type: ignore[no-untyped-def]
     level.mission[0] = table[start + 8]
     level.carrying[0] = table[start + 9]
     level.num_objects[0] = table[start + 10]
+    if table[start + 11] >= 0:
+        level.heading[0] = table[start + 11] * _TINY
     start += _HEADER
     for k in range(boxes):
         level.contents[k] = table[start + k]
@@ -327,8 +368,10 @@ def by_hand(rng, level, count, table):  # type: ignore[no-untyped-def]
 
 
 def _packed(layout: Layout, num_contents: int) -> tuple[int, ...]:
-    """A layout as integers: agent, target, other target, mission, carrying, number of objects, and the tables."""
-    facts = (*layout.agent, *layout.target, *layout.other_target, layout.mission, layout.carrying, layout.num_objects)
+    """A layout as integers: agent, targets, mission, carrying, number of objects, heading (-1 = none), the tables."""
+    heading = -1 if math.isnan(layout.heading) else round(layout.heading / _TINY)
+    aims = (*layout.target, *layout.other_target)
+    facts = (*layout.agent, *aims, layout.mission, layout.carrying, layout.num_objects, heading)
     contents = [layout.contents.get(number, 0) for number in range(num_contents)]
     obstacles = [number for position in layout.obstacles for number in position]
     return (*facts, *contents, *obstacles, *layout.cells.ravel().tolist())

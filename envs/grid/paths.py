@@ -20,7 +20,8 @@ from visnav.envs.grid.world import DX, DY
 UNREACHED = 1 << 29  # the price of what cannot be entered, the cost of what cannot be reached
 AS_IS, DROPPED = 0, 1
 BUCKETS = 256  # more than any price that is not UNREACHED
-_MADE, _WAITING = 0, 1
+EVERYWHERE, REGION = -1, -2  # instead of a pose: how far a search spreads
+_MADE, _WAITING, _COST = 0, 1, 2
 
 
 class Search(NamedTuple):
@@ -28,17 +29,18 @@ class Search(NamedTuple):
 
     cost: NDArray[np.int32]  # (8 * cells,) actions from each pose to the end, see `pose_number`
     price: NDArray[np.int32]  # (2 * cells,) actions that entering a cell takes, by layer
+    region: NDArray[np.int32]  # (cells,) 1 = a cell that `mark_region` found
     drop: NDArray[np.int32]  # (cells,) price of a drop on a cell, UNREACHED = impossible
     entry_pose: NDArray[np.int32]  # (40 * cells,) what waits: each pose is entered 5 times at most
     entry_next: NDArray[np.int32]  # (40 * cells,) the next entry of the same bucket, -1 = none
     bucket: NDArray[np.int32]  # (BUCKETS,) its first entry; bucket k holds poses of cost k, modulo BUCKETS
-    queue: NDArray[np.int32]  # (2,) entries made, entries that wait
+    queue: NDArray[np.int32]  # (3,) entries made, entries that wait, cost that the search has come to
 
 
 def make_search(height: int, width: int) -> Search:
     """Room for searches in a grid of this size."""
     cells = height * width
-    sizes = (8 * cells, 2 * cells, cells, 40 * cells, 40 * cells, BUCKETS, 2)
+    sizes = (8 * cells, 2 * cells, cells, cells, 40 * cells, 40 * cells, BUCKETS, 3)
     return Search(*(np.zeros(size, np.int32) for size in sizes))
 
 
@@ -90,7 +92,7 @@ def enter_facing(search, layer, x, y, height, width, cost):  # type: ignore[no-u
 
 
 @jit
-def _neighbor(pose, height, width, steps):  # type: ignore[no-untyped-def]
+def neighbor(pose, height, width, steps):  # type: ignore[no-untyped-def]
     """The cell (with its layer) that lies `steps` in front of a pose, -1 outside the grid."""
     cell, direction = pose // 4, pose % 4
     x = cell % width + steps * DX[direction]
@@ -105,7 +107,7 @@ def successor(search, pose, height, width):  # type: ignore[no-untyped-def]
     """The pose that a shortest way goes to next, -1 at its end."""
     cells = height * width
     cost = search.cost[pose]
-    ahead = _neighbor(pose, height, width, 1)
+    ahead = neighbor(pose, height, width, 1)
     if ahead >= 0:
         onward = 4 * ahead + pose % 4
         if search.cost[onward] + search.price[ahead] == cost:
@@ -138,39 +140,62 @@ def _is_needed(search, pose, cell, height, width):  # type: ignore[no-untyped-de
 def _may_drop(search, pose, height, width):  # type: ignore[no-untyped-def]
     """Whether a pose of layer DROPPED, which is settled, can come right after a drop."""
     cells = height * width
-    ahead = _neighbor(pose, height, width, 1)
+    ahead = neighbor(pose, height, width, 1)
     if ahead < 0 or search.drop[ahead - cells] == UNREACHED or search.price[pose // 4 - cells] == UNREACHED:
         return False
     return not _is_needed(search, pose, ahead, height, width)
 
 
 @jit
+def mark_region(search, x, y, limit, height, width):  # type: ignore[no-untyped-def]
+    """Mark the cells that one gets to from (x, y) over cells whose price in layer AS_IS is below a limit."""
+    search.region[:] = 0
+    search.region[y * width + x] = 1
+    stack, count = search.entry_pose, 1
+    stack[0] = y * width + x
+    while count > 0:
+        count -= 1
+        cell = np.int64(stack[count])
+        for direction in range(4):
+            ahead = neighbor(4 * cell + direction, height, width, 1)
+            if ahead >= 0 and search.region[ahead] == 0 and search.price[ahead] < limit:
+                search.region[ahead] = 1
+                stack[count] = ahead
+                count += 1
+
+
+@jit
 def spread(search, until, height, width):  # type: ignore[no-untyped-def]
-    """Settle poses in the order of their cost, beginning with those entered, until `until` is (-1: every pose).
+    """Settle poses in the order of their cost, beginning with those entered; called again, it goes on.
 
     Dijkstra's algorithm with a bucket for every cost (Dial, CACM 12(11), 1969, algorithm 360).
+
+    `until` is a pose, REGION for any pose in the marked region, whatever its layer, or EVERYWHERE. Returns the pose
+    that was come to, -1 when there are no more.
     """
     cells = height * width
-    cost = 0
     while search.queue[_WAITING] > 0:
+        cost = search.queue[_COST]
         entry = search.bucket[cost % BUCKETS]
         if entry < 0:
-            cost += 1
+            search.queue[_COST] += 1
             continue
+        pose = np.int64(search.entry_pose[entry])
+        is_news = search.cost[pose] == cost  # else it was entered again, at a lower cost
+        if is_news and (pose == until or (until == REGION and search.region[pose // 4 % cells] == 1)):
+            return pose
         search.bucket[cost % BUCKETS] = search.entry_next[entry]
         search.queue[_WAITING] -= 1
-        pose = np.int64(search.entry_pose[entry])
-        if search.cost[pose] != cost:  # it was entered again, at a lower cost
+        if not is_news:
             continue
-        if pose == until:
-            return
         first = pose - pose % 4
         enter(search, first + (pose + 3) % 4, cost + 1)
         enter(search, first + (pose + 1) % 4, cost + 1)
-        behind = _neighbor(pose, height, width, -1)
+        behind = neighbor(pose, height, width, -1)
         price = search.price[pose // 4]
         if behind >= 0 and search.price[behind] < UNREACHED and price < UNREACHED:
             enter(search, 4 * behind + pose % 4, cost + price)
         if pose >= 4 * cells and _may_drop(search, pose, height, width):
-            ahead = _neighbor(pose, height, width, 1)
+            ahead = neighbor(pose, height, width, 1)
             enter(search, pose - 4 * cells, cost + search.drop[ahead - cells])
+    return np.int64(-1)

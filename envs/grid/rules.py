@@ -264,24 +264,39 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
 # --- reset --------------------------------------------------------------------------------------------------
 
 _HALF, _QUARTER = np.float32(0.5), np.float32(math.pi / 2)
+_PRIME = np.uint64(0x100000001B3)  # of FNV-1a, 64 bits
+
+
+@jit
+def _hash_contents(i, world, cell, digest):  # type: ignore[no-untyped-def]
+    """`digest` with what the box `cell` of world i holds, to any depth."""
+    for _ in range(world.contents.shape[1]):
+        if kind_of(cell) != BOX:
+            break
+        cell = inside_box(i, world, cell)
+        digest = (digest ^ np.uint64(cell & LOOK)) * _PRIME
+    return digest
 
 
 @jit
 def layout_hash(i, world):  # type: ignore[no-untyped-def]
-    """FNV-1a, 64 bits, of how world i looks, what its boxes hold, and the agent's pose; finished as in SplitMix64."""
-    prime = np.uint64(0x100000001B3)
+    """FNV-1a, 64 bits, of how world i looks, what its boxes hold, the agent's pose and what it carries.
+
+    Finished as in SplitMix64.
+    """
     digest = np.uint64(0xCBF29CE484222325)
     for y in range(world.cells.shape[1]):
         for x in range(world.cells.shape[2]):
-            digest = (digest ^ np.uint64(world.cells[i, y, x] & LOOK)) * prime
+            digest = (digest ^ np.uint64(world.cells[i, y, x] & LOOK)) * _PRIME
     if world.contents.shape[1] > 0:
         for y in range(world.cells.shape[1]):
             for x in range(world.cells.shape[2]):
-                if kind_of(world.cells[i, y, x]) == BOX:
-                    inside = inside_box(i, world, np.int64(world.cells[i, y, x]))
-                    digest = (digest ^ np.uint64(inside & LOOK)) * prime
+                digest = _hash_contents(i, world, np.int64(world.cells[i, y, x]), digest)
     for k in range(3):
-        digest = (digest ^ np.uint64(world.agent[i, k])) * prime
+        digest = (digest ^ np.uint64(world.agent[i, k])) * _PRIME
+    if world.carrying[i] != 0:
+        digest = (digest ^ np.uint64(world.carrying[i] & LOOK)) * _PRIME
+        digest = _hash_contents(i, world, np.int64(world.carrying[i]), digest)
     digest = (digest ^ (digest >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     digest = (digest ^ (digest >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return digest ^ (digest >> np.uint64(31))

@@ -18,6 +18,7 @@ from visnav.envs.grid.world import (
     OPEN_IN_ORDER,
     PICK_UP,
     PLAYING,
+    PUT_NEAR,
     REACH_GOAL,
     WALL_KIND,
 )
@@ -96,8 +97,9 @@ def cannot_be_solved(simulation: GridSimulation, slot: int) -> bool:
     if objective == PICK_UP:
         number = world.target[slot, 2]
         return hand >> 8 != number and not (reached & movable & (numbers == number)).any()
-    if objective == FETCH:
-        return not (reached & movable & (cells & LOOK == world.target[slot, 2])).any()
+    if objective in (FETCH, PUT_NEAR):
+        look = world.target[slot, 2]
+        return hand & LOOK != look and not (reached & movable & (cells & LOOK == look)).any()
     if objective in (OPEN_DOOR, OPEN_IN_ORDER):
         return not reached[world.target[slot, 1], world.target[slot, 0]]
     return False

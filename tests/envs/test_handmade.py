@@ -12,8 +12,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 
 import visnav.envs
-from visnav.envs.grid.drawing import CELLS as NAMED
-from visnav.envs.grid.drawing import FIXED, MAX_BYTES, to_text
+from visnav.envs.grid.drawing import CELLS, FIXED, MAX_BYTES, to_text
 from visnav.envs.grid.handmade import by_hand, handmade_task, read_layout
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.simulation import GridSimulation, LevelError
@@ -55,7 +54,7 @@ AS_JSON = {
     "legend": {"D": "locked yellow door", "k": "yellow key"},
 }
 DOOR_LOCKED_YELLOW, YELLOW_KEY = DOOR_LOCKED | YELLOW << 4, KEY | YELLOW << 4
-CELLS = [
+DRAWN_CELLS = [
     [WALL] * 6,
     [WALL, EMPTY, EMPTY, DOOR_LOCKED_YELLOW, LAVA, WALL],
     [WALL, EMPTY, YELLOW_KEY, WALL, GOAL, WALL],
@@ -82,7 +81,7 @@ def looks(env: Any, slot: int = 0) -> list[Any]:
 
 def test_a_drawing_becomes_the_world() -> None:
     env = make(DRAWN)
-    assert looks(env) == [CELLS, [1, 1, 0], 0, 0]
+    assert looks(env) == [DRAWN_CELLS, [1, 1, 0], 0, 0]
     numbers = env.simulation.world.cells[0] >> 8
     assert sorted(numbers[numbers > 0].tolist()) == [1, 2, 3], "door, key and goal are told apart"
 
@@ -99,14 +98,14 @@ def test_text_json_dict_and_files_say_the_same(tmp_path: Path) -> None:
 
 
 def test_every_thing_can_be_drawn_and_is_written_back() -> None:
-    symbols = [chr(0x100 + k) for k in range(len(NAMED))]
-    legend = dict(zip(symbols, NAMED, strict=True))
+    symbols = [chr(0x100 + k) for k in range(len(CELLS))]
+    legend = dict(zip(symbols, CELLS, strict=True))
     rows = ["#" * (len(symbols) + 3), f"#>{''.join(symbols)}#", "#" * (len(symbols) + 3)]
     env = make({"rows": rows, "legend": legend})
-    assert (env.simulation.world.cells[0, 1, 2:-1] & LOOK).tolist() == list(NAMED.values())
+    assert (env.simulation.world.cells[0, 1, 2:-1] & LOOK).tolist() == list(CELLS.values())
     again = make(to_text(env))
     assert looks(again) == looks(env)
-    assert len(NAMED) == 4 + len(COLOR_NAMES) * (1 + 3 + 3)
+    assert len(CELLS) == 4 + len(COLOR_NAMES) * (1 + 3 + 3)
 
 
 @pytest.mark.parametrize(("symbol", "direction"), [(">", 0), ("v", 1), ("<", 2), ("^", 3)])
@@ -203,6 +202,44 @@ def test_the_level_function_is_the_same_without_the_compiler() -> None:
     assert simulation.world.contents.tolist() == [[0] * 5, [0, 0, 0, 0, BALL | 5 << 8]]
 
 
+def test_a_box_holds_what_it_is_drawn_with() -> None:
+    """Boxes in boxes too: each is opened in turn, and the key in the last one opens the door."""
+    drawn = "#######\n#>b.DG#\n#######\nb = red box with green box with blue key\nD = locked blue door"
+    env = make(drawn)
+    assert to_text(env).splitlines()[4:] == ["b = red box with green box with blue key", "D = locked blue door"]
+    variants = [
+        drawn,
+        drawn.replace("blue key", "grey key"),
+        drawn.replace(" with blue key", ""),
+        f"{drawn}\ncarrying=red key",
+    ]
+    assert len({int(make(variant).layouts[0]) for variant in variants}) == 4
+    fronts = []
+    for action in (5, 5, 3):
+        env.step(action)
+        fronts.append(int(env.simulation.world.cells[0, 1, 2]) & LOOK)
+    assert fronts == [CELLS["green box"], CELLS["blue key"], EMPTY]
+    results = [env.step(action)[2] for action in (2, 2, 5, 2, 2)]
+    assert results == [False] * 4 + [True]
+
+
+def test_balls_that_are_drawn_move_where_the_task_moves_balls() -> None:
+    drawn = "#######\n#>....#\n#.o.o.#\n#....G#\n#######\no = blue ball"
+    name = "visnav/MiniGrid-Dynamic-Obstacles-8x8-v0"
+    env, still = make(drawn, name), make(drawn)
+    for _ in range(5):
+        env.step(0)
+        still.step(0)
+    for found, moved in ((env, True), (still, False)):
+        balls = np.argwhere(found.simulation.world.cells[0] & 15 == BALL).tolist()
+        assert len(balls) == 2
+        assert (balls != [[2, 2], [2, 4]]) == moved
+    with pytest.raises(ValueError, match="there is no ball, and this task is about balls that move"):
+        make(drawn.replace("o.o", "..."), name)
+    with pytest.raises(ValueError, match="as many balls that move; layout 0 has 2, layout 1 has 1"):
+        make([drawn, drawn.replace("o.o", "o..")], name)
+
+
 # --- missions and targets -----------------------------------------------------------------------------------
 
 TWO_BALLS = "########\n#.>b.c.#\n########\n\nb = red ball\nc = red ball\n"
@@ -239,11 +276,44 @@ def test_missions_and_targets_that_do_not_fit(lines: str, message: str) -> None:
         make(f"{TWO_BALLS}{lines}", CORRIDOR)
 
 
+def test_anything_that_looks_as_the_mission_says_is_fetched() -> None:
+    name = "visnav/MiniGrid-Fetch-5x5-N2-v0"
+    drawn = "######\n#>b.c#\n######\nb = red ball\nc = red ball\nmission = fetch a red ball"
+    assert make(drawn, name).step(3)[4]["success"]
+    assert make(drawn.replace("#>b", "#b>"), name).step(2)[4]["success"] is False
+    with pytest.raises(ValueError, match="one target is needed for 'fetch a red key'; nothing would fit"):
+        make(drawn.replace("a red ball", "a red key"), name)
+
+
+def test_two_targets_are_both_needed_and_told_apart() -> None:
+    name = "visnav/MiniGrid-MemoryS7-v0"
+    drawn = "#####\n#s>f#\n#####\ns = empty\nf = empty\n"
+    for lines, success in (("target = f\nother_target = s", True), ("target = s\nother_target = f", False)):
+        result = make(drawn + lines, name).step(2)
+        assert (result[2], result[4]["success"]) == (True, success)
+    with pytest.raises(ValueError, match=r"one other_target is needed .* and no line 'other_target"):
+        make(f"{drawn}target = f", name)
+    doors = "######\n#.>.D#\n#d####\n######\nD = closed red door\nd = closed blue door"
+    env = make(doors, "visnav/MiniGrid-RedBlueDoors-6x6-v0")
+    assert [env.step(action)[4]["success"] for action in (2, 5, 0, 0, 2, 2, 0, 5)] == [False] * 7 + [True]
+
+
+def test_what_is_to_be_moved_is_there() -> None:
+    name, mission = "visnav/MiniGrid-PutNear-6x6-N2-v0", "mission = put the red ball near the blue box"
+    drawn = f"########\n#>..B..#\n########\nB = blue box\n{mission}\n"
+    with pytest.raises(ValueError, match="there is nothing to be moved, and the mission is 'put the red ball near"):
+        make(drawn, name)
+    env = make(f"{drawn}carrying = red ball", name)
+    env.step(2)
+    assert env.step(4)[4]["success"]
+
+
 def test_a_goal_is_needed_where_the_mission_speaks_of_one() -> None:
     with pytest.raises(ValueError, match=r"there is no goal \(G\), and the mission is 'use the key"):
         make(DRAWN.replace("G", "."))
-    with pytest.raises(ValueError, match="line 9: the objective of this task has no target"):
-        make(f"{DRAWN}target = k")
+    for fact in ("target", "other_target"):
+        with pytest.raises(ValueError, match=f"line 9: the objective of this task has no {fact}; remove this line"):
+            make(f"{DRAWN}{fact} = k")
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -297,17 +367,33 @@ def test_every_world_can_be_written_and_read_again(name: str) -> None:
     assert written > 10
 
 
-def test_a_copied_level_goes_on_as_the_original() -> None:
-    env = gym.make(CORRIDOR, max_steps=300)
-    for level in range(5):
+@pytest.mark.parametrize(
+    ("name", "endings"),
+    [
+        ("Fetch-5x5-N2", 15),
+        ("GoToObject-6x6-N2", 15),
+        ("PutNear-6x6-N2", 15),
+        ("GoToDoor-5x5", 15),
+        ("RedBlueDoors-6x6", 3),
+        ("MemoryS7", 3),
+        ("KeyCorridorS3R1", 0),
+        ("ObstructedMaze-1Dlhb", 0),
+    ],
+)
+def test_a_copied_level_goes_on_as_the_original(name: str, endings: int) -> None:
+    env: Any = gym.make(f"visnav/MiniGrid-{name}-v0", max_steps=400, camera="full").unwrapped
+    ended = 0
+    for level in range(20):
         env.reset(options={"level": level})
-        copy = make(to_text(env), CORRIDOR, max_steps=300)
-        for action in np.random.default_rng(level).integers(7, size=300).tolist():
-            ours, theirs = copy.step(action), env.unwrapped.step(action)
+        copy = make(to_text(env), f"visnav/MiniGrid-{name}-v0", max_steps=400, camera="full")
+        for action in np.random.default_rng(level).integers(7, size=400).tolist():
+            ours, theirs = copy.step(action), env.step(action)
             assert ours[1:4] == theirs[1:4]
-            assert all(np.array_equal(ours[0][key], theirs[0][key]) for key in theirs[0])
+            assert np.array_equal(copy.simulation.world.cells & LOOK, env.simulation.world.cells & LOOK)
             if theirs[2]:
+                ended += 1
                 break
+    assert ended >= endings
 
 
 def test_writing_needs_a_world() -> None:
@@ -340,6 +426,8 @@ def changed(old: str, new: str) -> str:
         (changed("yellow key", "agent north"), "line 8: 'agent north' does not say where the agent looks: agent right"),
         (changed("yellow key", "agent up on wall"), "line 8: an agent cannot stand on 'wall'"),
         (changed("yellow key", ""), "line 8: unknown thing ''"),
+        (changed("yellow key", "red key with blue key"), "line 8: .* only a box can hold something, and only a key"),
+        (changed("yellow key", "red box with goal"), "line 8: .* only a box can hold something, and only a key"),
         (changed("k = ", "G = "), "line 8: 'G' always is goal"),
         (changed("k = ", "D = "), "line 8: 'D' is defined again, after layout, line 7"),
         (changed("k = ", "key = "), "line 8: 'key' is defined, but a definition is of one character, or of mission"),

@@ -108,7 +108,7 @@ def test_a_turn_a_step_and_a_toggle_count_one_each() -> None:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ((1, 2, 3), r"shape \(2, 2\) of whole numbers; got \(1, 2, 3\)"),
+        ((1, 2, 3), r"shape \(2, 2\), of whole numbers; got \(1, 2, 3\)"),
         ((1.5, 2), "whole numbers"),
         ((5, 1), "columns 0 to 4 and rows 0 to 4"),
         ((-1, 1), "columns 0 to 4"),
