@@ -103,6 +103,7 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             check_whole("action_repeat", action_repeat, 1),
+            task.collisions,
             task.actions,
         )
         self._source = _level_source(levels, SPLITS[split])

@@ -56,7 +56,7 @@ PUT_NEAR = 5  # drop next to `target`, corners included; any other drop, and pic
 REACH_CELL = 6  # the agent stands at `target`; it fails where it stands at `other_target`
 OPEN_IN_ORDER = 7  # the door at `target` is open, and that at `other_target` was before; else fails
 
-OBSTACLE_REWARD = -1.0  # for walking against what is in the way of a task with obstacles
+COLLISION_REWARD = -1.0  # of a task with collisions
 OBSTACLE_TRIES = 101  # positions that are tried for an obstacle (max_tries=100 of MiniGrid's `place_obj`)
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
@@ -135,6 +135,7 @@ class Params(NamedTuple):
     max_steps: int
     objective: int
     action_repeat: int  # rule steps per step
+    collisions: bool = False  # whether walking against something ends the episode
     actions: tuple[int, ...] = AS_THEY_ARE  # what each action is played as
 
 
@@ -173,9 +174,10 @@ class Task:
         see_through_walls: whether walls and closed doors hide nothing.
         scratch: integers of working space that the level function needs.
         contents: object numbers, from 0, whose boxes may hold something; see `visnav.envs.grid.building.put_inside`.
-        obstacles: balls that move at random at the start of every step. Walking against a ball, or anything else that
-            stood in the way before they moved, ends the episode with reward -1. The level writes where they start to
+        obstacles: balls that move at random at the start of every step; the level writes where they start to
             `level.obstacles`.
+        collisions: whether walking against anything that stood in the way before obstacles moved, other than a goal,
+            ends the episode with reward -1.
         actions: what each of the seven actions is played as. The action space ends with the last that is played as
             itself; those beyond it are taken too.
     """
@@ -191,6 +193,7 @@ class Task:
     scratch: int = field(default=1)
     contents: int = 0
     obstacles: int = 0
+    collisions: bool = False
     actions: tuple[int, ...] = AS_THEY_ARE
 
     def __post_init__(self) -> None:
