@@ -27,7 +27,7 @@ from numba.core.types import CompileResultWAP, FunctionType
 F = TypeVar("F", bound=Callable[..., Any])
 
 KEPT_CACHES = 12  # compile caches of older sources that are left alone
-BALANCING = 0.1  # of the rows by which threads ended apart, how many change hands in the next run
+MARGIN = 6e-6  # s that workers are to end before the caller, which would fall asleep if it had to wait for them
 MIN_ROWS_PER_THREAD = 128  # below this a second thread costs more than it saves (see experiments/JOURNAL.md)
 
 # Numba's annotations leave out settings that it has.
@@ -220,7 +220,6 @@ def run(work: Callable[[int, int], None], num_rows: int, num_threads: int) -> No
         key = getattr(work, "__code__", None), num_rows
         lead = _leads.get(key, 0.0)
         bounds = [*(int((num_rows - lead) / shares * k) for k in range(shares)), num_rows]
-        began = time.perf_counter()
         for k, worker in enumerate(busy):
             worker.start(partial(work, bounds[k], bounds[k + 1]))
         try:
@@ -228,10 +227,9 @@ def run(work: Callable[[int, int], None], num_rows: int, num_threads: int) -> No
             ended = time.perf_counter()
         finally:
             errors = [error for worker in busy if (error := worker.wait()) is not None]
-        late = max(worker.ended for worker in busy) - ended
-        missed = late * (num_rows - bounds[-2]) / (ended - began)
-        missed = min(max(missed, -num_rows / 8), num_rows / 8)  # an interruption is not a wake-up
-        _leads[key] = min(max(lead + BALANCING * missed, 0.0), num_rows / 2)
+        is_late = max(worker.ended for worker in busy) + MARGIN > ended
+        lead += num_rows / 1024 if is_late else -num_rows / 1024
+        _leads[key] = min(max(lead, 0.0), num_rows / 2)
     finally:
         free.release()
     if errors:
