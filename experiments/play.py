@@ -1,6 +1,7 @@
-"""`visnav play ID [--seed K] [--camera NAME]`: an environment in a window, played with the keyboard.
+"""`visnav play ID [--seed K] [--camera NAME] [--layout FILE]`: an environment in a window, played with the keyboard.
 
     visnav play visnav/MiniGrid-DoorKey-8x8-v0 --seed 7
+    visnav play visnav/MiniGrid-DoorKey-8x8-v0 --layout mine.txt     (`visnav layout` prints a level to begin with)
 
 The keys are MiniGrid's: arrows turn and move, space toggles, page up or tab picks up, page down or left shift
 drops, return is `done`, backspace starts the level again, escape leaves. `n` goes to the next level.
@@ -8,6 +9,7 @@ drops, return is `done`, backspace starts the level again, escape leaves. `n` go
 
 import argparse
 import contextlib
+from pathlib import Path
 
 from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode
@@ -65,8 +67,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("id", help="an environment, for example visnav/MiniGrid-DoorKey-8x8-v0")
     parser.add_argument("--seed", type=int, help="the first level (default: any)")
     parser.add_argument("--camera", default="tiles", help="what the agent sees: tiles, full or symbolic")
+    parser.add_argument("--layout", metavar="FILE", type=Path, help="play a level by hand, see `visnav layout`")
     options = parser.parse_args(argv)
-    game = Game(Episode(options.id, camera=options.camera), options.seed)
+    game = Game(Episode(options.id, camera=options.camera, layout=options.layout), options.seed)
     with (
         contextlib.closing(game.episode.env),
         contextlib.closing(Viewer(f"visnav play {options.id}")) as viewer,

@@ -105,22 +105,27 @@ def random_actions(seed: int | None) -> Chooser:
     return choose
 
 
-def open_target(target: str, split: str | None, greedy: bool, seed: int | None) -> tuple[Episode, Chooser]:
+def open_target(
+    target: str, split: str | None, greedy: bool, seed: int | None, layout: Path | None = None
+) -> tuple[Episode, Chooser]:
     """The folder of a run as its worlds and its policy, an ID as its world and random actions.
 
-    Raises ValueError when there is no such folder or ID, or the folder holds no policy.
+    `layout` is the file of a level by hand to play instead. Raises ValueError when there is no such folder or ID, or
+    the folder holds no policy, or the file no level.
     """
     if Path(target).is_dir():
-        return open_run(Path(target), split, greedy, seed or 0)
+        return open_run(Path(target), split, greedy, seed or 0, layout)
     try:
         check_id(target)
     except gym.error.NameNotFound as error:
         raise ValueError(f"{target} is no folder of a run, and {error}") from error
-    return Episode(target, split=split), random_actions(seed)
+    return Episode(target, split=split, layout=layout), random_actions(seed)
 
 
-def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[Episode, Chooser]:
-    """The worlds that a run was trained on, on levels of `split`, and its policy.
+def open_run(
+    folder: Path, split: str | None, greedy: bool, seed: int, layout: Path | None = None
+) -> tuple[Episode, Chooser]:
+    """The worlds that a run was trained on, on levels of `split` or on a level by hand, and its policy.
 
     Raises CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
     """
@@ -128,7 +133,7 @@ def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[
     from visnav.experiments.run import Run, make_worlds
 
     config = Run(folder).read_config()
-    with contextlib.closing(make_worlds(config, 1, split)) as envs:
+    with contextlib.closing(make_worlds(config, 1, split, layout)) as envs:
         actor = Actor(Run(folder).load_policy(config, envs), greedy, seed)
 
     def choose(episode: Episode) -> tuple[int, np.ndarray]:
@@ -137,7 +142,8 @@ def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[
         action, probabilities = actor.act(episode.observation)
         return int(action), probabilities
 
-    return Episode(config.id, split=split, **config.env_keywords()), choose
+    keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
+    return Episode(config.id, split=split, **keywords), choose
 
 
 def run(show: Show, viewer: Viewer) -> None:
@@ -159,10 +165,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("target", metavar="RUN|ID", help="the folder of a run, or an ID for random actions")
     parser.add_argument("--level", type=int, help="the first level (default: any)")
     parser.add_argument("--split", choices=("train", "test"), help="only levels of this split")
+    parser.add_argument("--layout", metavar="FILE", type=Path, help="play a level by hand, see `visnav layout`")
     parser.add_argument("--greedy", action="store_true", help="play the most probable action, do not sample")
     parser.add_argument("--seed", type=int, help="of the levels and of the actions drawn")
     options = parser.parse_args(argv)
-    episode, choose = open_target(options.target, options.split, options.greedy, options.seed)
+    episode, choose = open_target(options.target, options.split, options.greedy, options.seed, options.layout)
     show = Show(episode, choose, options.level, options.seed)
     with (
         contextlib.closing(episode.env),
