@@ -115,6 +115,7 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             self.action_repeat,
+            task.collisions,
             task.actions,
         )
         self._rows = Rows(self.world, self.slots, self._params)
