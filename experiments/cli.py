@@ -1,6 +1,6 @@
 """The command `visnav`: looks up the verb and hands the rest of the line to `visnav.experiments.<verb>`.
 
-    visnav list | train | evaluate | watch | play | benchmark | demo    (visnav VERB --help tells its options)
+    visnav list | train | evaluate | watch | play | layout | benchmark | demo    (visnav VERB --help tells its options)
 
 Every verb is a module with `main(argv: list[str] | None = None) -> int`, imported only when it is called.
 """
@@ -15,9 +15,10 @@ import gymnasium
 COMMANDS = {
     "list": "print the IDs of the environments",
     "train": "train PPO from pixels",
-    "evaluate": "success rate of a trained policy",
+    "evaluate": "success of a trained policy on train and test layouts, and the gap",
     "watch": "watch a trained policy, or random actions, in a window",
     "play": "play with the keyboard",
+    "layout": "print a level as text, to be edited and played again",
     "benchmark": "frames per second, also beside the original package",
     "demo": "train on DoorKey-8x8, evaluate on unseen layouts, show a rollout",
 }

@@ -1,6 +1,7 @@
-"""`visnav play ID [--seed K] [--camera NAME]`: an environment in a window, played with the keyboard.
+"""`visnav play ID [--seed K] [--camera NAME] [--layout FILE]`: an environment in a window, played with the keyboard.
 
     visnav play visnav/MiniGrid-DoorKey-8x8-v0 --seed 7
+    visnav play visnav/MiniGrid-DoorKey-8x8-v0 --layout mine.txt     (`visnav layout` prints a level to begin with)
     visnav play visnav/Maze-PointGoal-9x9-v0
 
 The keys are MiniGrid's: arrows turn and move, space toggles, page up or tab picks up, page down or left shift
@@ -10,6 +11,7 @@ turn by 10° and move by 0.25 m, and return is `stop`.
 
 import argparse
 import contextlib
+from pathlib import Path
 from typing import Any
 
 from visnav.envs import TASKS
@@ -42,14 +44,17 @@ MAZE_HELP = {"arrows": "turn, move forward", "return": "stop: I am there", **LEV
 FIRST_PERSON_SIZE = (240, 320)  # pixels, height and width, of what the player sees in first person
 
 
-def open_episode(env_id: str, camera: str | None) -> Episode:
-    """The world of an ID, seen through a camera (None: its own), with actions for the keyboard."""
+def open_episode(env_id: str, camera: str | None, layout: Path | None = None) -> Episode:
+    """The world of an ID, seen through a camera (None: its own), with actions for the keyboard.
+
+    `layout` is the file of a level by hand to play instead of the ID's own.
+    """
     task = TASKS[check_id(env_id)]()
     options: dict[str, Any] = {"actions": "discrete"} if task.continuous else {}
     camera = task.camera if camera is None else camera
     if camera == "first_person":
         options["image_size"] = FIRST_PERSON_SIZE
-    return Episode(env_id, camera=camera, **options)
+    return Episode(env_id, camera=camera, layout=layout, **options)
 
 
 class Game:
@@ -84,8 +89,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("id", help="an environment, for example visnav/MiniGrid-DoorKey-8x8-v0")
     parser.add_argument("--seed", type=int, help="the first level (default: any)")
     parser.add_argument("--camera", help="what the agent sees: tiles, full, first_person or symbolic")
+    parser.add_argument("--layout", metavar="FILE", type=Path, help="play a level by hand, see `visnav layout`")
     options = parser.parse_args(argv)
-    game = Game(open_episode(options.id, options.camera), options.seed)
+    game = Game(open_episode(options.id, options.camera, options.layout), options.seed)
     with (
         contextlib.closing(game.episode.env),
         contextlib.closing(Viewer(f"visnav play {options.id}")) as viewer,

@@ -115,22 +115,27 @@ def within(space: gym.spaces.Box, action: np.ndarray) -> tuple[Action, np.ndarra
     return action, (action - space.low) / (space.high - space.low)
 
 
-def open_target(target: str, split: str | None, greedy: bool, seed: int | None) -> tuple[Episode, Chooser]:
+def open_target(
+    target: str, split: str | None, greedy: bool, seed: int | None, layout: Path | None = None
+) -> tuple[Episode, Chooser]:
     """The folder of a run as its worlds and its policy, an ID as its world and random actions.
 
-    Raises ValueError when there is no such folder or ID, or the folder holds no policy.
+    `layout` is the file of a level by hand to play instead. Raises ValueError when there is no such folder or ID, or
+    the folder holds no policy, or the file no level.
     """
     if Path(target).is_dir():
-        return open_run(Path(target), split, greedy, seed or 0)
+        return open_run(Path(target), split, greedy, seed or 0, layout)
     try:
         check_id(target)
     except gym.error.NameNotFound as error:
         raise ValueError(f"{target} is no folder of a run, and {error}") from error
-    return Episode(target, split=split), random_actions(seed)
+    return Episode(target, split=split, layout=layout), random_actions(seed)
 
 
-def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[Episode, Chooser]:
-    """The worlds that a run was trained on, on levels of `split`, and its policy.
+def open_run(
+    folder: Path, split: str | None, greedy: bool, seed: int, layout: Path | None = None
+) -> tuple[Episode, Chooser]:
+    """The worlds that a run was trained on, on levels of `split` or on a level by hand, and its policy.
 
     Raises CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
     """
@@ -138,7 +143,7 @@ def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[
     from visnav.experiments.run import Run, make_worlds
 
     config = Run(folder).read_config()
-    with contextlib.closing(make_worlds(config, 1, split)) as envs:
+    with contextlib.closing(make_worlds(config, 1, split, layout)) as envs:
         actor = Actor(Run(folder).load_policy(config, envs), greedy, seed)
 
     def choose(episode: Episode) -> tuple[Action, np.ndarray]:
@@ -148,7 +153,8 @@ def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[
         space = episode.env.action_space
         return within(space, action) if isinstance(space, gym.spaces.Box) else (action, probabilities)
 
-    return Episode(config.id, split=split, **config.env_keywords()), choose
+    keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
+    return Episode(config.id, split=split, **keywords), choose
 
 
 def run(show: Show, viewer: Viewer) -> None:
@@ -170,10 +176,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("target", metavar="RUN|ID", help="the folder of a run, or an ID for random actions")
     parser.add_argument("--level", type=int, help="the first level (default: any)")
     parser.add_argument("--split", choices=("train", "test"), help="only levels of this split")
+    parser.add_argument("--layout", metavar="FILE", type=Path, help="play a level by hand, see `visnav layout`")
     parser.add_argument("--greedy", action="store_true", help="play the most probable action, do not sample")
     parser.add_argument("--seed", type=int, help="of the levels and of the actions drawn")
     options = parser.parse_args(argv)
-    episode, choose = open_target(options.target, options.split, options.greedy, options.seed)
+    episode, choose = open_target(options.target, options.split, options.greedy, options.seed, options.layout)
     show = Show(episode, choose, options.level, options.seed)
     with (
         contextlib.closing(episode.env),

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import gymnasium as gym
 import pytest
 
 import visnav.envs
+from visnav.envs.grid.drawing import to_text
 from visnav.experiments import cli
+from visnav.experiments.episode import Episode
 from visnav.experiments.list import nearest_ids
 
 DOOR_KEY = "visnav/MiniGrid-DoorKey-8x8-v0"
@@ -46,6 +50,26 @@ def test_list_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "visnav/MiniGrid-DoorKey" in capsys.readouterr().err
 
 
+def test_a_printed_level_is_played_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], press: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `visnav layout` prints, edited, is what `play` and `watch` show."""
+    assert cli.main(["layout", DOOR_KEY, "--level", "7"]) == 0
+    printed = capsys.readouterr().out
+    env = gym.make(DOOR_KEY)
+    env.reset(options={"level": 7})
+    assert printed == to_text(env)
+    mine = tmp_path / "mine.txt"
+    mine.write_text(printed.replace("yellow", "blue"))
+    worlds = []
+    screen = Episode.screen
+    monkeypatch.setattr(Episode, "screen", lambda e, **k: worlds.append(to_text(e.env)) or screen(e, **k))
+    for command in ("play", "watch"):
+        press("escape")
+        assert cli.main([command, DOOR_KEY, "--layout", str(mine)]) == 0
+    assert worlds == [mine.read_text()] * 2
+
+
 @pytest.mark.parametrize("name", ["MiniGrid-DoorKey-8x8-v0", "visnav/minigrid-doorkey-8x8-v0", "visnav/DoorKey-8x8-v0"])
 def test_the_nearest_id_of_a_misspelt_one(name: str) -> None:
     assert nearest_ids(name)[0] == DOOR_KEY
@@ -68,6 +92,8 @@ def test_an_unknown_command_gets_the_nearest(capsys: pytest.CaptureFixture[str])
         (["play", "visnav/MiniGrid-DoorKey-9x9-v0"], DOOR_KEY),
         (["play", DOOR_KEY, "--camera", "tile"], "tiles"),
         (["play", DOOR_KEY, "--seed", "-1"], "-1"),
+        (["play", DOOR_KEY, "--layout", "nowhere.txt"], "there is no file 'nowhere.txt'"),
+        (["layout", DOOR_KEY, "--level", "-3"], "start at 0"),
         (["watch", "runs/nowhere"], "no folder of a run"),
         (["watch", "."], "config.json"),
         (["watch", DOOR_KEY, "--level", "-3"], "start at 0"),

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import visnav.envs
+from visnav.envs.grid.drawing import CELLS, read_thing, to_text
 from visnav.envs.gym import COMMON
 from visnav.experiments import cli, play, watch
 
@@ -22,6 +24,19 @@ def test_its_first_example_runs() -> None:
     names: dict[str, object] = {}
     exec(CODE[0], names)
     assert names["observation"].shape == (256, 64, 64, 3)  # type: ignore[attr-defined]
+
+
+def test_its_drawing_is_played_and_its_things_can_be_drawn() -> None:
+    (example,) = (block for block in CODE if "drawn = " in block)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    names["env"].reset(seed=0)
+    assert to_text(names["env"]).strip() == names["drawn"].strip()
+    things = README.partition("Things are ")[2].partition("As JSON")[0]
+    told = [" ".join(thing.split()) for thing in re.findall(r"`([^`]+)`", things)]
+    assert [thing for thing in told if read_thing(thing, "README") is None] == []
+    in_red = {name for name in CELLS if "red" in name or " " not in name}
+    assert in_red <= set(told)
 
 
 @pytest.mark.slow
