@@ -314,18 +314,18 @@ def _search(i, world, means, aim, keys, search):  # type: ignore[no-untyped-def]
     with_drop = world.carrying[i] != 0 and aim.what in (TAKE_TARGET, TAKE_AT, TAKE_KEY, PUT_DOWN)
     _set_prices(i, world, means, keys, with_drop, aim.what == TAKE_TARGET, search)
     mark_region(search, world.agent[i, 0], world.agent[i, 1], OBJECT, height, width)
-    begin(search)
-    _enter_aim(i, world, means, aim, with_drop, search)
     for until in (REGION, _pose(i, world)):
+        begin(search)
+        _enter_aim(i, world, means, aim, with_drop, search)
         pose = spread(search, until, height, width)
         if pose < 0:
             return NO_WAY
         if until == REGION:
             if successor(search, pose, height, width) >= 0:
                 return neighbor(pose, height, width, 1) % (height * width)
-            for place in range(2 * height * width):  # from here on, around what is in the way
-                if search.price[place] >= OBJECT:
-                    search.price[place] = UNREACHED
+            for place in range(height * width):  # the way leads around what is in the way
+                if search.region[place] == 0:
+                    _close(search, place % width, place // width, height, width)
     if aim.what == OPEN:
         door = np.int64(world.cells[i, aim.y, aim.x])
         if kind_of(door) == DOOR_LOCKED and not _is_key(np.int64(world.carrying[i]), color_of(door)):

@@ -21,7 +21,7 @@ UNREACHED = 1 << 29  # the price of what cannot be entered, the cost of what can
 AS_IS, DROPPED = 0, 1
 BUCKETS = 256  # more than any price that is not UNREACHED
 EVERYWHERE, REGION = -1, -2  # instead of a pose: how far a search spreads
-_MADE, _WAITING, _COST = 0, 1, 2
+_MADE, _WAITING = 0, 1
 
 
 class Search(NamedTuple):
@@ -34,13 +34,13 @@ class Search(NamedTuple):
     entry_pose: NDArray[np.int32]  # (40 * cells,) what waits: each pose is entered 5 times at most
     entry_next: NDArray[np.int32]  # (40 * cells,) the next entry of the same bucket, -1 = none
     bucket: NDArray[np.int32]  # (BUCKETS,) its first entry; bucket k holds poses of cost k, modulo BUCKETS
-    queue: NDArray[np.int32]  # (3,) entries made, entries that wait, cost that the search has come to
+    queue: NDArray[np.int32]  # (2,) entries made, entries that wait
 
 
 def make_search(height: int, width: int) -> Search:
     """Room for searches in a grid of this size."""
     cells = height * width
-    sizes = (8 * cells, 2 * cells, cells, cells, 40 * cells, 40 * cells, BUCKETS, 3)
+    sizes = (8 * cells, 2 * cells, cells, cells, 40 * cells, 40 * cells, BUCKETS, 2)
     return Search(*(np.zeros(size, np.int32) for size in sizes))
 
 
@@ -166,7 +166,7 @@ def mark_region(search, x, y, limit, height, width):  # type: ignore[no-untyped-
 
 @jit
 def spread(search, until, height, width):  # type: ignore[no-untyped-def]
-    """Settle poses in the order of their cost, beginning with those entered; called again, it goes on.
+    """Settle poses in the order of their cost, beginning with those entered.
 
     Dijkstra's algorithm with a bucket for every cost (Dial, CACM 12(11), 1969, algorithm 360).
 
@@ -174,20 +174,19 @@ def spread(search, until, height, width):  # type: ignore[no-untyped-def]
     that was come to, -1 when there are no more.
     """
     cells = height * width
+    cost = 0
     while search.queue[_WAITING] > 0:
-        cost = search.queue[_COST]
         entry = search.bucket[cost % BUCKETS]
         if entry < 0:
-            search.queue[_COST] += 1
+            cost += 1
             continue
-        pose = np.int64(search.entry_pose[entry])
-        is_news = search.cost[pose] == cost  # else it was entered again, at a lower cost
-        if is_news and (pose == until or (until == REGION and search.region[pose // 4 % cells] == 1)):
-            return pose
         search.bucket[cost % BUCKETS] = search.entry_next[entry]
         search.queue[_WAITING] -= 1
-        if not is_news:
+        pose = np.int64(search.entry_pose[entry])
+        if search.cost[pose] != cost:  # it was entered again, at a lower cost
             continue
+        if pose == until or (until == REGION and search.region[pose // 4 % cells] == 1):
+            return pose
         first = pose - pose % 4
         enter(search, first + (pose + 3) % 4, cost + 1)
         enter(search, first + (pose + 1) % 4, cost + 1)

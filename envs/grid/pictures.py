@@ -5,6 +5,7 @@ A camera is handed rows lo..hi of the worlds and the arrays of the sensors that 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -161,7 +162,7 @@ class FirstPersonCamera:
         lighting = check_name("lighting", options.lighting or "fixed", LIGHTING)
         self._lens = make_lens((height, width), float(field_of_view), textures, lighting, float(noise), task.continuous)
         self._num_cells = task.width * task.height
-        self._scratch: dict[int, Scratch] = {}  # by the first row of a thread's share
+        self._scratch: dict[int, Scratch] = {}  # by thread
         self.spaces = {
             "depth": depth_space(height, width, float(FAR)),
             "instance": instance_space(height, width, UNNUMBERED + self._num_cells),
@@ -173,7 +174,10 @@ class FirstPersonCamera:
     def draw(self, lo: int, hi: int, rows: Rows, pictures: Pictures, moves: Moves | None = None) -> None:
         if moves is not None:
             loops.step_rows(lo, hi, rows.world, rows.params, *moves)
-        scratch = self._scratch.setdefault(lo, make_scratch(self._lens.width, self._num_cells))
+        thread = threading.get_ident()
+        if thread not in self._scratch:
+            self._scratch[thread] = make_scratch(self._lens.width, self._num_cells)
+        scratch = self._scratch[thread]
         canvas = Canvas(
             *(
                 pictures[name].reshape(len(pictures[name]), -1) if name in pictures else self._unwanted[name]

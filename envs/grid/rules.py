@@ -15,6 +15,7 @@ from visnav.envs.grid.building import free_cell
 from visnav.envs.grid.world import (
     BALL,
     BOX,
+    COLLISION_REWARD,
     DONE,
     DOOR_CLOSED,
     DOOR_LOCKED,
@@ -35,7 +36,6 @@ from visnav.envs.grid.world import (
     LOOK,
     MAX_DRAWS,
     MAX_FAILURES,
-    OBSTACLE_REWARD,
     OBSTACLE_TRIES,
     OPEN_DOOR,
     OPEN_IN_ORDER,
@@ -132,7 +132,7 @@ def _act(i, world, action):  # type: ignore[no-untyped-def]
 
 @jit
 def _is_clear(i, world):  # type: ignore[no-untyped-def]
-    """Whether a task with obstacles lets the agent walk on: onto an empty cell or a goal."""
+    """Whether there is nothing to collide with in front: an empty cell or a goal."""
     x, y = front_of(i, world)
     return kind_of(cell_at(i, world, x, y)) in (EMPTY, GOAL_KIND)
 
@@ -217,8 +217,8 @@ def _objective(i, world, params, action, had):  # type: ignore[no-untyped-def]
 def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     """Play actions[i] in world i, `params.action_repeat` times or until the episode ends.
 
-    Reward is 1 - 0.9 * step_count / max_steps on success, -1 for walking against what is in the way of a task with
-    obstacles, else 0. terminated and truncated can both be true.
+    Reward is 1 - 0.9 * step_count / max_steps on success, -1 for a collision in a task that has them, else 0.
+    terminated and truncated can both be true.
     """
     if world.phase[i] == FRESH:  # reset by this very step: its action is not played
         world.phase[i] = PLAYING
@@ -235,10 +235,8 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     for _ in range(params.action_repeat):
         world.step_count[i] += 1
         had = world.carrying[i]
-        collides = False
-        if world.obstacles.shape[1] > 0:
-            collides = action == FORWARD and not _is_clear(i, world)
-            _move_obstacles(i, world)
+        collides = params.collisions and action == FORWARD and not _is_clear(i, world)
+        _move_obstacles(i, world)
         walked_onto = _act(i, world, action)
         terminated, success = _objective(i, world, params, action, had)
         if walked_onto == GOAL_KIND:
@@ -250,7 +248,7 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
             reward += 1 - 0.9 * (world.step_count[i] / params.max_steps)
         if collides:
             terminated = True
-            reward += OBSTACLE_REWARD
+            reward += COLLISION_REWARD
         truncated = world.step_count[i] >= params.max_steps
         if terminated or truncated:
             world.phase[i] = ENDED

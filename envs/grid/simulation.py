@@ -19,10 +19,12 @@ from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.navigation import DRIVING, Navigation
 from visnav.envs.grid.pictures import LABELS, CameraOptions, FirstPersonCamera, Moves, Rows, TileCamera, make_camera
+from visnav.envs.grid.tiles import move_agent
 from visnav.envs.grid.world import (
     CHOSEN,
     ENDED,
     FRESH,
+    LOOK,
     PLAYING,
     SPLITS,
     UNSTARTED,
@@ -113,6 +115,7 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             self.action_repeat,
+            task.collisions,
             task.actions,
         )
         self._rows = Rows(self.world, self.slots, self._params)
@@ -311,6 +314,9 @@ class GridSimulation:
         frame = np.empty((1, *drawing.spaces["rgb"].shape), np.uint8)
         world = World._make(array[slot : slot + 1] for array in self.world)
         drawing.draw(0, 1, self._rows._replace(world=world), {"rgb": frame})
+        if self.navigation is not None and camera == "full":
+            x, y, heading = world.pose[0].tolist()
+            move_agent(frame[0], tile_size, int(world.cells[0, int(y), int(x)]) & LOOK, (x, y), heading * 2 / np.pi)
         return frame[0]
 
     # --- facts ------------------------------------------------------------------------------------------

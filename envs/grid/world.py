@@ -60,7 +60,7 @@ POINT_GOAL = 32  # be at the middle of the cell at `target`
 OBJECT_GOAL = 33  # be at the middle of a free cell beside the object at `target`
 CONTINUOUS = (POINT_GOAL, OBJECT_GOAL)
 
-OBSTACLE_REWARD = -1.0  # for walking against what is in the way of a task with obstacles
+COLLISION_REWARD = -1.0  # of a task with collisions
 OBSTACLE_TRIES = 101  # positions that are tried for an obstacle (max_tries=100 of MiniGrid's `place_obj`)
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
@@ -145,6 +145,7 @@ class Params(NamedTuple):
     max_steps: int
     objective: int
     action_repeat: int  # rule steps per step
+    collisions: bool = False  # whether walking against something ends the episode
     actions: tuple[int, ...] = AS_THEY_ARE  # what each action is played as
 
 
@@ -185,9 +186,10 @@ class Task:
         see_through_walls: whether walls and closed doors hide nothing.
         scratch: integers of working space that the level function needs.
         contents: object numbers, from 0, whose boxes may hold something; see `visnav.envs.grid.building.put_inside`.
-        obstacles: balls that move at random at the start of every step. Walking against a ball, or anything else that
-            stood in the way before they moved, ends the episode with reward -1. The level writes where they start to
+        obstacles: balls that move at random at the start of every step; the level writes where they start to
             `level.obstacles`.
+        collisions: whether walking against anything that stood in the way before obstacles moved, other than a goal,
+            ends the episode with reward -1.
         actions: what each of the seven actions is played as. The action space ends with the last that is played as
             itself; those beyond it are taken too.
         success_distance: metres to the goal, geodesic, below which an agent that drives has succeeded.
@@ -205,6 +207,7 @@ class Task:
     scratch: int = field(default=1)
     contents: int = 0
     obstacles: int = 0
+    collisions: bool = False
     actions: tuple[int, ...] = AS_THEY_ARE
     success_distance: float = 0.2
     camera: str = "tiles"

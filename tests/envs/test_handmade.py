@@ -187,6 +187,7 @@ def test_the_level_function_is_the_same_without_the_compiler() -> None:
             obstacles=np.zeros((0, 2), np.int32),
             carrying=np.zeros(1, np.uint16),
             number=number + 2,
+            heading=np.full(1, np.nan, np.float32),
         )
         by_hand(None, level, count, np.array(table, np.int32))
         world, slots = simulation.world, simulation.slots
@@ -238,6 +239,39 @@ def test_balls_that_are_drawn_move_where_the_task_moves_balls() -> None:
         make(drawn.replace("o.o", "..."), name)
     with pytest.raises(ValueError, match="as many balls that move; layout 0 has 2, layout 1 has 1"):
         make([drawn, drawn.replace("o.o", "o..")], name)
+
+
+MAZE = "visnav/Maze-PointGoal-7x7-v0"
+MAZE_DRAWN = "#######\n#v...G#\n#######\n"
+
+
+def test_an_agent_that_drives_starts_in_the_middle_of_its_cell_and_looks_anywhere() -> None:
+    for line, heading in (("", np.pi / 2), ("heading = 1.25", 1.25)):
+        env = make(MAZE_DRAWN + line, MAZE, actions="discrete")
+        assert env.simulation.world.pose[0] == pytest.approx([1.5, 1.5, heading])
+        assert env.step(2)[4]["distance_to_goal"] == pytest.approx(4.0)
+    assert make({"rows": MAZE_DRAWN.split(), "heading": 1}, MAZE).simulation.world.pose[0, 2] == 1.0
+    path = [2] * 9 + [1] * 16 + [0]
+    env = make(MAZE_DRAWN, MAZE, actions="discrete")
+    assert [env.step(action)[4]["success"] for action in path] == [False] * 25 + [True]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "message"),
+    [
+        (f"{MAZE_DRAWN}heading = 3", "line 4: the agent is drawn as v, which is not the nearest to 3 rad"),
+        (f"{MAZE_DRAWN}heading = 7", "line 4: heading is an angle in radians, from 0 up to 2 pi; got '7'"),
+        (f"{MAZE_DRAWN}heading = north", "line 4: heading is an angle in radians"),
+        (f"{MAZE_DRAWN}heading = nan", "line 4: heading is an angle in radians"),
+        (MAZE_DRAWN.replace("..G", ".#G"), "line 2, column 6: there is no way from the agent to this target"),
+        (MAZE_DRAWN.replace("..G", ".DG") + "D = closed red door", "there is no way from the agent to this target"),
+        (MAZE_DRAWN.replace(".G", "GG"), "one target is needed .* 'G' at layout, line 2, column 5, 'G' at"),
+        (MAZE_DRAWN.replace("G", "."), r"there is no goal \(G\)"),
+    ],
+)
+def test_mistakes_in_mazes(drawn: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(drawn, MAZE)
 
 
 # --- missions and targets -----------------------------------------------------------------------------------
@@ -344,17 +378,17 @@ def inside(world: Any, slot: int) -> list[str]:
 @pytest.mark.parametrize("name", sorted(visnav.envs.TASKS))
 def test_every_world_can_be_written_and_read_again(name: str) -> None:
     """Ten levels, at their start and after thirty random steps."""
-    envs: Any = gym.make_vec(name, num_envs=10, max_steps=1000).unwrapped
+    envs: Any = gym.make_vec(name, num_envs=10, max_steps=1000, camera="symbolic").unwrapped
     envs.reset(seed=100)
-    random = np.random.default_rng(0)
+    envs.action_space.seed(0)
     task, theirs = envs.simulation.task, envs.simulation.world
     written = 0
     for steps in (0, 30):
         for _ in range(steps):
-            envs.step(random.integers(len(task.action_names), size=10))
+            envs.step(envs.action_space.sample())
         for slot in np.flatnonzero(theirs.phase == PLAYING).tolist():
             text = to_text(envs, slot)
-            copy = make(text, name)
+            copy = make(text, name, camera="symbolic")
             ours = copy.simulation.world
             assert looks(copy) == looks(envs, slot)
             assert to_text(copy) == text
@@ -434,6 +468,7 @@ def changed(old: str, new: str) -> str:
         (changed("k = ", "= "), "line 8: '' is defined"),
         (changed("k = yellow key", "k yellow key"), "line 8: 'k yellow key' is neither a definition.*lines 2 to 5"),
         (changed("#G#\n", "#G#\n\n"), "line 6: '######' is neither a definition"),
+        (DRAWN + "heading = 0", "line 9: the agents of this task look in the four directions of > v < \\^; remove"),
         (DRAWN + "carrying = goal", "line 9: an agent carries a key, a ball or a box, not 'goal'"),
         ("k = yellow key\n", "there are no rows"),
         ("##\n##\n", "3 to 256 cells wide and high; this one has 2 rows of 2"),
