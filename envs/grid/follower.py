@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visnav.envs import batch
 from visnav.envs.batch import jit
 from visnav.envs.grid.geodesic import shortest_way
 from visnav.envs.grid.motion import FORWARD, LEFT, RIGHT, STOP, clipped, wrapped
-from visnav.envs.grid.simulation import GridSimulation
+from visnav.envs.grid.navigation import Navigation
+from visnav.envs.grid.world import World
 
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _AHEAD = np.float32(math.radians(15))  # a way that is further to the side is turned to on the spot
@@ -49,32 +49,7 @@ def follow_driving(lo, hi, world, trip, motion, actions_out):  # type: ignore[no
         actions_out[i, 1] = turn
 
 
-class ShortestPathFollower:
-    """Actions along the shortest ways of a batch of mazes, from the worlds as they are.
-
-    Args:
-        simulation: `env.unwrapped.simulation` of a task under continuous control, with either kind of action.
-
-    Raises:
-        ValueError: a task that moves in grid steps.
-    """
-
-    def __init__(self, simulation: GridSimulation) -> None:
-        if simulation.navigation is None:
-            raise ValueError(
-                "shortest ways in metres are for tasks under continuous control; this one moves in grid steps"
-            )
-        self.simulation = simulation
-        self.navigation = simulation.navigation
-
-    def actions(self) -> NDArray[Any]:
-        """The next action of every slot: (N,) int64, or (N, 2) float32."""
-        simulation, space = self.simulation, self.navigation.action_space
-        found = np.zeros((simulation.num_envs, *(space.shape or ())), space.dtype)
-        follow = follow_driving if space.shape else follow_walking
-
-        def work(lo: int, hi: int) -> None:
-            follow(lo, hi, simulation.world, self.navigation.trip, self.navigation.motion, found)
-
-        batch.run(work, simulation.num_envs, simulation.num_threads)
-        return found
+def follow(lo: int, hi: int, world: World, navigation: Navigation, actions_out: NDArray[Any]) -> None:
+    """Write the next actions of rows lo..hi, (N,) int64 or (N, 2) float32, as the task has them."""
+    kernel = follow_walking if navigation.motion.needs_stop else follow_driving
+    kernel(lo, hi, world, navigation.trip, navigation.motion, actions_out)

@@ -56,15 +56,15 @@ class Trip(NamedTuple):
     collisions: NDArray[np.int32]  # (N,) steps that were cut short by something solid
     collided: NDArray[np.bool_]  # (N,) whether the last one was
     num_goals: NDArray[np.int32]  # (N,)
-    goals: NDArray[np.float32]  # (N, MAX_GOALS, 2) m, any of which is to be reached
+    goals: NDArray[np.float32]  # (N, G, 2) m, any of which is to be reached
     num_corners: NDArray[np.int32]  # (N,)
     corners: NDArray[np.float32]  # (N, M, 4) x, y in m, and the signs of the quadrant that the arc lies in
     potential: NDArray[np.float32]  # (N, M, 2) m to the goal from the arc's start, clockwise and anticlockwise
     settled: NDArray[np.bool_]  # (N, M, 2) room for Dijkstra's algorithm
 
 
-def make_trip(num_envs: int, width: int, height: int) -> Trip:
-    """N rows for grids of width x height cells."""
+def make_trip(num_envs: int, width: int, height: int, goals: int = MAX_GOALS) -> Trip:
+    """N rows for grids of width x height cells and so many goals."""
     corners = (width - 1) * (height - 1)
     return Trip(
         start=np.zeros((num_envs, 3), np.float32),
@@ -75,7 +75,7 @@ def make_trip(num_envs: int, width: int, height: int) -> Trip:
         collisions=np.zeros(num_envs, np.int32),
         collided=np.zeros(num_envs, np.bool_),
         num_goals=np.zeros(num_envs, np.int32),
-        goals=np.zeros((num_envs, MAX_GOALS, 2), np.float32),
+        goals=np.zeros((num_envs, goals, 2), np.float32),
         num_corners=np.zeros(num_envs, np.int32),
         corners=np.zeros((num_envs, corners, 4), np.float32),
         potential=np.zeros((num_envs, corners, 2), np.float32),
@@ -352,7 +352,14 @@ def sense_rows(lo, hi, world, trip, gps_out, compass_out, pointgoal_out):  # typ
 
 
 @jit
-def distance_rows(lo, hi, world, trip, motion, points, distances_out):  # type: ignore[no-untyped-def]
+def field_rows(lo, hi, world, trip, radius):  # type: ignore[no-untyped-def]
+    """`build_field`."""
+    for i in range(lo, hi):
+        build_field(i, world, trip, radius)
+
+
+@jit
+def distance_rows(lo, hi, world, trip, radius, points, distances_out):  # type: ignore[no-untyped-def]
     """Metres from points (N, K, 2) to the goals, into distances_out (N, K); UNREACHABLE from inside of solid cells.
 
     Beside a wall a way begins where the disc just fits.
@@ -362,5 +369,5 @@ def distance_rows(lo, hi, world, trip, motion, points, distances_out):  # type: 
             distances_out[i, k] = UNREACHABLE
             x, y = points[i, k, 0], points[i, k, 1]
             if not is_solid(i, world, math.floor(x), math.floor(y)):
-                x, y = _pushed_out(i, world, motion.radius, x, y)
-                distances_out[i, k], _, _ = shortest_way(i, world, trip, motion.radius, x, y)
+                x, y = _pushed_out(i, world, radius, x, y)
+                distances_out[i, k], _, _ = shortest_way(i, world, trip, radius, x, y)

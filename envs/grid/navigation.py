@@ -148,19 +148,3 @@ class Navigation:
             "collisions": trip.collisions.astype(np.int64),
             "is_collision": trip.collided.copy(),
         }
-
-    def distances(self, world: World, points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Geodesic metres to the goals, (N, K) float32, from points (N, K, 2): x, y in metres.
-
-        The disc's centre keeps its radius from everything solid; beside a wall a way begins where the disc just fits,
-        and from inside of something solid, or where there is no way, the distance is infinite.
-
-        Raises:
-            ValueError: points are not numbers of that shape.
-        """
-        places = np.ascontiguousarray(points, np.float32)
-        if places.ndim != 3 or places.shape[0] != len(world.phase) or places.shape[2] != 2:
-            raise ValueError(f"points have the shape ({len(world.phase)}, K, 2): x and y in m; got {np.shape(points)}")
-        found = np.empty(places.shape[:2], np.float32)
-        motion.distance_rows(0, len(world.phase), world, self.trip, self.motion, places, found)
-        return found

@@ -5,7 +5,7 @@
 
     actions = plan(env)  # from where the episode stands to its success, None where no plan is found
 
-Lengths are numbers of actions: steps, turns, and whatever else it takes.
+Lengths are numbers of actions: steps, turns, and whatever else it takes. `metres` measures shortest ways as mazes do.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
 from visnav.envs import batch
-from visnav.envs.grid import expert, loops
+from visnav.envs.grid import expert, loops, motion
 from visnav.envs.grid.expert import NO_PLAN
+from visnav.envs.grid.follower import follow
+from visnav.envs.grid.navigation import RADIUS
 from visnav.envs.grid.paths import make_search
 from visnav.envs.grid.simulation import GridSimulation
-from visnav.envs.grid.world import PLAYING, UNSTARTED
+from visnav.envs.grid.world import GOAL_KIND, PLAYING, UNSTARTED
 
-__all__ = ["NO_PLAN", "Expert", "distances", "plan"]
+__all__ = ["NO_PLAN", "Expert", "distances", "metres", "plan"]
 
 
 class Expert:
@@ -47,20 +49,24 @@ class Expert:
             )
         self._means = expert.means_of(self.simulation.task)
 
-    def actions(self) -> NDArray[np.int64]:
+    def actions(self) -> NDArray[Any]:
         """What to do next in every slot.
 
         Returns:
             (N,) int64. NO_PLAN (-1) where no way to success is found; 0 where no episode is playing, whose action
-            the next step does not play.
+            the next step does not play. In mazes with continuous actions (N, 2) float32.
 
         Raises:
             ResetNeeded: a slot was never reset.
         """
         simulation = _started(self.simulation)
-        actions = np.zeros(simulation.num_envs, np.int64)
+        space = simulation.action_space
+        actions = np.zeros((simulation.num_envs, *(space.shape or ())), space.dtype)
 
         def work(lo: int, hi: int) -> None:
+            if simulation.navigation is not None:
+                follow(lo, hi, simulation.world, simulation.navigation, actions)
+                return
             search = make_search(simulation.task.height, simulation.task.width)
             loops.expert_rows(lo, hi, simulation.world, self._means, search, actions)
 
@@ -75,8 +81,9 @@ def plan(envs: Any) -> Any:
         envs: as for `Expert`.
 
     Returns:
-        For one environment its list of actions, None where no plan succeeds before truncation; for a batch a list of N
-        of them. It is None, too, for a slot whose episode has ended.
+        For one environment its list of actions (in mazes with continuous actions, of pairs), None where no plan
+        succeeds before truncation; for a batch a list of N of them. It is None, too, for a slot whose episode has
+        ended.
 
     Raises:
         ValueError: action_repeat is more than 1.
@@ -85,7 +92,9 @@ def plan(envs: Any) -> Any:
     simulation = _started(_simulation_of(envs))
     num_envs = simulation.num_envs
     task = simulation.task
-    rehearsal = GridSimulation(task, num_envs, camera="symbolic", num_threads=simulation.num_threads)
+    rehearsal = GridSimulation(
+        task, num_envs, camera="symbolic", num_threads=simulation.num_threads, **simulation.driving
+    )
     rehearsal.set_state(simulation.get_state(slice(None)), slice(None))
     expert_of_rehearsal = Expert(rehearsal)
     history = []
@@ -94,13 +103,15 @@ def plan(envs: Any) -> Any:
     playing = rehearsal.world.phase == PLAYING
     while playing.any():
         actions = expert_of_rehearsal.actions()
-        playing &= actions != NO_PLAN
-        history.append(np.where(playing, actions, 0))
+        if simulation.navigation is None:  # in mazes there always is a way
+            playing &= actions != NO_PLAN
+        actions[~playing] = 0
+        history.append(actions)
         outcome = rehearsal.step(history[-1], None, reset_ended=False)
         lengths += playing
         succeeded |= playing & outcome.success
         playing &= ~(outcome.terminated | outcome.truncated)
-    played = np.array(history, np.int64).reshape(-1, num_envs)
+    played = np.array(history)
     plans = [played[: lengths[k], k].tolist() if succeeded[k] else None for k in range(num_envs)]
     return plans if _is_batch(envs) else plans[0]
 
@@ -141,6 +152,71 @@ def distances(envs: Any, cells: ArrayLike | None = None) -> NDArray[np.int32]:
         loops.distance_rows(lo, hi, simulation.world, ends, make_search(height, width), found)
 
     batch.run(work, simulation.num_envs, simulation.num_threads)
+    return found
+
+
+def metres(envs: Any, points: ArrayLike | None = None, goals: ArrayLike | None = None) -> NDArray[np.float32]:
+    """Shortest ways in metres, exactly, of a disc whose centre keeps RADIUS from walls, objects, doors and lava.
+
+    A cell is 1 m wide, x grows to the right and y downwards: the middle of column c, row r is (c + 0.5, r + 0.5).
+
+    Args:
+        envs: as for `Expert`; worlds that move in grid steps are measured in the same way.
+        points: (N, K, 2) or (K, 2) x and y to start from, None for where the agents are.
+        goals: (N, G, 2) or (G, 2) x and y, None for the task's own: what a maze asks for, else the goal squares.
+
+    Returns:
+        (N, K) float32 metres to the nearest of the goals, (N,) without points; infinite where there is no way. Beside
+        a wall a way begins where the disc just fits.
+
+    Raises:
+        ValueError: points or goals of another shape.
+        ResetNeeded: a slot was never reset.
+    """
+    simulation = _started(_simulation_of(envs))
+    starts = simulation.world.pose[:, None, :2] if simulation.navigation else simulation.world.agent[:, None, :2] + 0.5
+    if points is not None:
+        starts = _places("points", points, simulation.num_envs)
+    if goals is None and simulation.navigation is not None:
+        trip = simulation.navigation.trip
+    else:
+        ends = _goal_squares(simulation) if goals is None else _places("goals", goals, simulation.num_envs)
+        trip = motion.make_trip(simulation.num_envs, simulation.task.width, simulation.task.height, ends.shape[1])
+        trip.goals[:] = ends
+        trip.num_goals[:] = np.isfinite(ends[:, :, 0]).sum(1)
+    found = np.empty(starts.shape[:2], np.float32)
+    starts = np.ascontiguousarray(starts, np.float32)
+
+    def work(lo: int, hi: int) -> None:
+        if goals is not None or simulation.navigation is None:
+            motion.field_rows(lo, hi, simulation.world, trip, np.float32(RADIUS))
+        motion.distance_rows(lo, hi, simulation.world, trip, np.float32(RADIUS), starts, found)
+
+    batch.run(work, simulation.num_envs, simulation.num_threads)
+    return found if points is not None else found[:, 0]
+
+
+def _places(name: str, places: ArrayLike, num_envs: int) -> NDArray[np.float64]:
+    """(N, K, 2) x and y of finite places, or what they have to be."""
+    given = np.asarray(places)
+    if (
+        given.dtype.kind not in "iuf"
+        or given.ndim not in (2, 3)
+        or given.shape[-1] != 2
+        or not np.isfinite(given).all()
+    ):
+        raise ValueError(f"{name} are finite x and y in metres, of shape (K, 2) or ({num_envs}, K, 2); got {places!r}")
+    if given.ndim == 3 and len(given) != num_envs:
+        raise ValueError(f"{name} are for {num_envs} slots, in an array of shape ({num_envs}, K, 2); got {given.shape}")
+    return np.array(np.broadcast_to(given, (num_envs, *given.shape[-2:])), np.float64)
+
+
+def _goal_squares(simulation: GridSimulation) -> NDArray[np.float64]:
+    """(N, G, 2) the middles of each slot's goal squares, and NaN after the last of them."""
+    cells = [np.argwhere(grid & 15 == GOAL_KIND)[:, ::-1] + 0.5 for grid in simulation.world.cells]
+    found = np.full((simulation.num_envs, max(1, *map(len, cells)), 2), np.nan)
+    for row, middles in zip(found, cells, strict=True):
+        row[: len(middles)] = middles
     return found
 
 

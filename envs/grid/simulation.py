@@ -98,10 +98,10 @@ class GridSimulation:
         self.task = task
         self.num_envs = num_envs
         self.num_threads = num_threads
-        driving = {name: options.pop(name) for name in DRIVING if name in options}
-        if driving and not task.continuous:
-            raise ValueError(f"{next(iter(driving))} is a keyword of mazes; this task moves in grid steps")
-        self.navigation = Navigation(task, num_envs, **driving) if task.continuous else None
+        self.driving = {name: options.pop(name) for name in DRIVING if name in options}
+        if self.driving and not task.continuous:
+            raise ValueError(f"{next(iter(self.driving))} is a keyword of mazes; this task moves in grid steps")
+        self.navigation = Navigation(task, num_envs, **self.driving) if task.continuous else None
         self.camera = task.camera if camera is None else camera
         self._camera = make_camera(self.camera, task, num_envs, agent_view_size, CameraOptions(**options))
         self.action_repeat = check_whole("action_repeat", action_repeat, 1)

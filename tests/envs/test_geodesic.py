@@ -1,5 +1,8 @@
-"""Geodesic distances against a visibility graph in float64, and what follows from being a shortest path."""
+"""Distances in metres against a visibility graph in float64, and the expert that drives along them."""
 
+from typing import Any
+
+import gymnasium as gym
 import networkx as nx
 import numpy as np
 import pytest
@@ -7,10 +10,12 @@ from numpy.typing import NDArray
 
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.navigation import RADIUS
+from visnav.envs.grid.planner import Expert, metres, plan
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import EMPTY, GOAL_KIND
 
 MAZES = sorted(name for name in TASKS if TASKS[name]().continuous)
+EPISODES = 500
 ARC_POINTS = 9  # of each corner's arc, in the graph of the oracle
 SAGITTA = RADIUS * (1 - np.cos(np.pi / 4 / (ARC_POINTS - 1)))  # by which a chord between two of them cuts the arc
 
@@ -94,7 +99,7 @@ def random_points(simulation: GridSimulation, slot: int, count: int, seed: int) 
     """(count, 2) places where the disc fits."""
     rng = np.random.default_rng(seed)
     solid = solid_cells(simulation.world.cells[slot])
-    points = rng.uniform(1, simulation.task.width - 1, (100 * count, 2)).astype(np.float32).astype(float)
+    points = rng.uniform(1, simulation.task.width - 1, (25 * count, 2)).astype(np.float32).astype(float)
     return points[gap_to_boxes(points, points, solid) >= RADIUS + 1e-5][:count]
 
 
@@ -105,6 +110,85 @@ def test_distances_are_those_of_a_visibility_graph(name: str) -> None:
         trip = simulation.navigation.trip
         goals = trip.goals[slot, : trip.num_goals[slot]].astype(float)
         points = random_points(simulation, slot, 25, slot)
-        found = simulation.navigation.distances(simulation.world, np.broadcast_to(points, (3, *points.shape)))[slot]
+        found = metres(simulation, points)[slot]
         expected = oracle_distances(simulation.world.cells[slot], goals, points)
         np.testing.assert_allclose(found, expected, atol=3e-3)
+
+
+def test_grid_worlds_are_measured_to_their_goals_too() -> None:
+    """The goals of the oracle are the goal squares; a locked door is in the way."""
+    simulation = play_levels("MiniGrid-FourRooms-v0", 2)
+    points = random_points(simulation, 0, 10, 0)
+    row, column = np.argwhere(simulation.world.cells[0] & 15 == GOAL_KIND)[0]
+    expected = oracle_distances(simulation.world.cells[0], np.array([[column + 0.5, row + 0.5]]), points)
+    np.testing.assert_allclose(metres(simulation, points)[0], expected, atol=3e-3)
+    assert np.isinf(metres(play_levels("MiniGrid-DoorKey-8x8-v0", 50))).all()
+
+
+def test_distances_to_goals_that_are_given() -> None:
+    simulation = play_levels("Maze-PointGoal-9x9-v0", 4)
+    target = simulation.world.target[:, None, :2] + 0.5
+    agent = simulation.world.pose[:, :2]
+    distance = simulation.navigation.trip.start_distance
+    np.testing.assert_array_equal(metres(simulation), distance)
+    there = metres(simulation, target, goals=agent[:, None])
+    np.testing.assert_allclose(there[:, 0], distance, rtol=1e-6)  # as far as back
+    nearest = metres(simulation, goals=np.concatenate([target, agent[:, None]], 1))
+    np.testing.assert_array_equal(nearest, 0)
+    assert metres(simulation, [(0.5, 0.5), (1.5, 1.5)]).tolist()[0][0] == np.inf  # inside of a wall
+
+
+def test_distance_is_lipschitz() -> None:
+    """Two places in sight of each other are no further apart in distance than in metres."""
+    simulation = play_levels("Maze-ObjectGoal-15x15-v0", 1)
+    rng = np.random.default_rng(0)
+    here = random_points(simulation, 0, 400, 1)
+    there = here + rng.normal(0, 0.1, here.shape)
+    solid = solid_cells(simulation.world.cells[0])
+    free = gap_to_boxes(here, there, solid) >= RADIUS
+    gained = np.abs(metres(simulation, here) - metres(simulation, there))[0]
+    assert free.sum() > 100
+    assert (gained <= np.linalg.norm(here - there, axis=1) + 1e-4)[free].all()
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"points": [1.5, 1.5]}, r"points are finite x and y in metres, of shape \(K, 2\) or \(2, K, 2\)"),
+        ({"points": [[1.5, np.nan]]}, "points are finite"),
+        ({"goals": np.ones((3, 1, 2))}, r"goals are for 2 slots, in an array of shape \(2, K, 2\); got \(3, 1, 2\)"),
+    ],
+)
+def test_impossible_places(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        metres(play_levels("Maze-PointGoal-7x7-v0", 2), **keywords)
+
+
+# --- the expert ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actions", ["continuous", "discrete"])
+@every_maze
+def test_the_expert_succeeds_on_short_ways(name: str, actions: str) -> None:
+    envs = gym.make_vec(
+        f"visnav/{name}", num_envs=EPISODES, sensors=("gps",), actions=actions, autoreset_mode="Disabled"
+    )
+    envs.reset(seed=1000)
+    simulation, expert = envs.unwrapped.simulation, Expert(envs)
+    spl, ended = np.zeros(EPISODES), np.zeros(EPISODES, np.bool_)
+    while not ended.all():
+        outcome = simulation.step(expert.actions(), None, reset_ended=False)
+        over = (outcome.terminated | outcome.truncated) & ~ended
+        spl[over] = simulation.measures(outcome.success)["spl"][over]
+        ended |= over
+    assert (spl > 0).mean() >= 0.99
+    assert spl.mean() >= 0.95
+
+
+@pytest.mark.parametrize("actions", ["continuous", "discrete"])
+def test_a_plan_is_played_to_success(actions: str) -> None:
+    env = gym.make("visnav/Rooms-ObjectGoal-11x11-v0", actions=actions)
+    env.reset(seed=3)
+    steps = [env.step(np.array(action)) for action in plan(env)]
+    assert [step[2] for step in steps] == [False] * (len(steps) - 1) + [True]
+    assert steps[-1][4]["success"]

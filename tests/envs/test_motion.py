@@ -13,9 +13,9 @@ import pytest
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
-from visnav.envs.grid.follower import ShortestPathFollower
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.navigation import RADIUS, STRIDE, TURN
+from visnav.envs.grid.planner import Expert
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import EMPTY, GOAL_KIND, POINT_GOAL, WALL, Task
 
@@ -252,13 +252,13 @@ def test_measures_are_habitats_formulas_on_the_places_passed() -> None:
         POINT, num_envs=200, actions="discrete", sensors=("gps",), autoreset_mode="Disabled", max_steps=80
     )
     simulation = envs.unwrapped.simulation
-    follower = ShortestPathFollower(simulation)
+    expert = Expert(envs)
     _, info = envs.reset(seed=0)
     start, place_before = info["distance_to_goal"], simulation.world.pose[:, :2].astype(float)
     driven, count, rng = np.zeros(200), np.zeros(200), np.random.default_rng(0)
     alive = np.ones(200, np.bool_)
     for _ in range(80):
-        actions = np.where(rng.random(200) < 0.2, rng.integers(1, 4, 200), follower.actions())
+        actions = np.where(rng.random(200) < 0.2, rng.integers(1, 4, 200), expert.actions())
         _, _, terminated, truncated, info = envs.step(actions)
         places = simulation.world.pose[:, :2].astype(float)
         moved = np.linalg.norm(places - place_before, axis=1)
