@@ -1,7 +1,9 @@
-"""How well a policy does: every episode counted once, long ones as surely as short ones."""
+"""How well a policy does, and how much worse on levels that it has not seen: every episode counted once."""
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +11,8 @@ import torch
 from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import RolloutBuffer
 from visnav.agents.worlds import Worlds
+
+Z = NormalDist().inv_cdf(0.975)  # of 95 % intervals
 
 
 @dataclass(frozen=True)
@@ -105,3 +109,52 @@ def evaluate(policy: ActorCritic, envs: Worlds, episodes: int, greedy: bool = Fa
     return Evaluation(
         *(np.array(column, dtype) for column, dtype in zip(columns, (float, int, bool, int), strict=True))
     )
+
+
+class Difference(NamedTuple):
+    """An estimated difference and its 95 % confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def generalization_gap(train: Evaluation, test: Evaluation) -> dict[str, Difference]:
+    """What is lost from training to test levels: `success`, `return` and `length` of train minus those of test.
+
+    The interval is Newcombe's for success and Welch's for the means of return and length. Episodes are taken to be
+    independent, which they are but for sharing layouts where a task has few.
+    """
+    return {
+        "success": newcombe(train.successes, test.successes),
+        "return": welch(train.returns, test.returns),
+        "length": welch(train.lengths, test.lengths),
+    }
+
+
+def wilson(successes: np.ndarray) -> tuple[float, float]:
+    """The 95 % score interval of a success rate (Wilson 1927), which holds at 0 % and 100 % too; (E,) bool."""
+    n, p = len(successes), float(successes.mean())
+    middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    return middle - half, middle + half
+
+
+def newcombe(first: np.ndarray, second: np.ndarray) -> Difference:
+    """Difference of two success rates with the hybrid score interval (Newcombe 1998, method 10); two of (E,) bool."""
+    p, q = float(first.mean()), float(second.mean())
+    (p_low, p_high), (q_low, q_high) = wilson(first), wilson(second)
+    below, above = math.hypot(p - p_low, q_high - q), math.hypot(p_high - p, q - q_low)
+    return Difference(p - q, p - q - below, p - q + above)
+
+
+def welch(first: np.ndarray, second: np.ndarray) -> Difference:
+    """Difference of two means with the normal interval of unequal variances (Welch 1947); two of (E,).
+
+    Fewer than two values on a side tell nothing about their spread: the interval is infinite.
+    """
+    estimate = float(first.mean() - second.mean())
+    if min(len(first), len(second)) < 2:
+        return Difference(estimate, -math.inf, math.inf)
+    half = Z * math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
+    return Difference(estimate, estimate - half, estimate + half)

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -26,13 +27,14 @@ from numba.core.types import CompileResultWAP, FunctionType
 F = TypeVar("F", bound=Callable[..., Any])
 
 KEPT_CACHES = 12  # compile caches of older sources that are left alone
+BALANCING = 0.1  # of the rows by which threads ended apart, how many change hands in the next run
 MIN_ROWS_PER_THREAD = 128  # below this a second thread costs more than it saves (see experiments/JOURNAL.md)
 
 # Numba's annotations leave out settings that it has.
 numba_config: Any = numba.config
 njit: Any = numba.njit
 
-_NOT_KERNELS = {"gym.py", "viewer.py"}  # files whose edits cannot change a compiled function
+_NOT_KERNELS = {"gym.py", "viewer.py", "drawing.py"}  # files whose edits cannot change a compiled function
 
 
 # --- compile cache ---------------------------------------------------------------------------------------
@@ -148,6 +150,7 @@ class _Worker:
         self._done.acquire()
         self._work: Callable[[], None] | None = None
         self._error: BaseException | None = None
+        self.ended = 0.0  # s, when the last work was done
         threading.Thread(target=self._loop, name="visnav", daemon=True).start()
 
     def _loop(self) -> None:
@@ -160,6 +163,7 @@ class _Worker:
             except BaseException as error:
                 self._error = error
             del work
+            self.ended = time.perf_counter()
             self._done.release()
 
     def start(self, work: Callable[[], None]) -> None:
@@ -175,6 +179,7 @@ class _Worker:
 
 
 _workers: list[_Worker] = []
+_leads: dict[tuple[object, int], float] = {}  # work and its rows -> rows that the caller's share has more than others
 _workers_free = threading.Lock()  # held by the caller whose rows the workers share
 
 
@@ -199,7 +204,8 @@ def run(work: Callable[[int, int], None], num_rows: int, num_threads: int) -> No
     """Call `work(lo, hi)` over rows 0..num_rows, in up to `num_threads` threads at once.
 
     The caller's thread takes the last share, and every share when the workers are busy with another caller's
-    rows. Rows are independent, so results do not depend on the number of threads. An error in any share is
+    rows. Waking a worker takes as long as a hundred rows, so the caller's share is larger, by what earlier runs of
+    the same work have shown. Rows are independent: results do not depend on the shares. An error in any share is
     raised here, after all have ended.
     """
     shares = max(1, min(num_threads, num_rows // MIN_ROWS_PER_THREAD))
@@ -211,13 +217,21 @@ def run(work: Callable[[int, int], None], num_rows: int, num_threads: int) -> No
         while len(_workers) < shares - 1:
             _workers.append(_Worker())
         busy = _workers[: shares - 1]
-        bounds = [num_rows * k // shares for k in range(shares + 1)]
+        key = getattr(work, "__code__", None), num_rows
+        lead = _leads.get(key, 0.0)
+        bounds = [*(int((num_rows - lead) / shares * k) for k in range(shares)), num_rows]
+        began = time.perf_counter()
         for k, worker in enumerate(busy):
             worker.start(partial(work, bounds[k], bounds[k + 1]))
         try:
             work(bounds[-2], num_rows)
+            ended = time.perf_counter()
         finally:
             errors = [error for worker in busy if (error := worker.wait()) is not None]
+        late = max(worker.ended for worker in busy) - ended
+        missed = late * (num_rows - bounds[-2]) / (ended - began)
+        missed = min(max(missed, -num_rows / 8), num_rows / 8)  # an interruption is not a wake-up
+        _leads[key] = min(max(lead + BALANCING * missed, 0.0), num_rows / 2)
     finally:
         free.release()
     if errors:

@@ -16,6 +16,21 @@ def rgb_space(height: int, width: int) -> spaces.Box:
     return spaces.Box(0, 255, (height, width, 3), np.uint8)
 
 
+def depth_space(height: int, width: int, most: float) -> spaces.Box:
+    """(height, width, 1) float32 metres to the image plane, up to `most`."""
+    return spaces.Box(0, most, (height, width, 1), np.float32)
+
+
+def semantic_space(height: int, width: int, classes: int) -> spaces.Box:
+    """(height, width, 1) uint8 class numbers."""
+    return spaces.Box(0, classes - 1, (height, width, 1), np.uint8)
+
+
+def instance_space(height: int, width: int, instances: int) -> spaces.Box:
+    """(height, width, 1) int32 instance numbers; 0 is background."""
+    return spaces.Box(0, instances - 1, (height, width, 1), np.int32)
+
+
 def token_space(vocabulary_size: int, length: int) -> spaces.MultiDiscrete:
     """(length,) int64 token ids; 0 is padding."""
     return spaces.MultiDiscrete(np.full(length, vocabulary_size))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,3 +45,17 @@ def check_whole(name: str, value: Any, least: int, most: int | None = None) -> i
         limit = f"at least {least}" if most is None else f"{least} to {most}"
         raise ValueError(f"{name} is a whole number, {limit}; got {value!r}")
     return int(value)
+
+
+def check_real(name: str, value: Any, *, least: float | None = None, above: float | None = None) -> float:
+    """Return `value` as a float, or raise a ValueError that names its bound: at least `least`, or more than `above`."""
+    real = isinstance(value, (numbers.Real, np.floating, np.integer)) and not isinstance(value, bool)
+    if (
+        not real
+        or not math.isfinite(value)
+        or (least is not None and value < least)
+        or (above is not None and value <= above)
+    ):
+        limit = f"at least {least:g}" if least is not None else f"more than {above:g}"
+        raise ValueError(f"{name} is a finite number, {limit}; got {value!r}")
+    return float(value)

@@ -20,7 +20,8 @@ from visnav.envs import batch
 from visnav.envs.cameras import observation_space
 from visnav.envs.checks import check_name, check_whole, unknown_name
 from visnav.envs.grid import Task
-from visnav.envs.grid.simulation import IMAGE, GridSimulation
+from visnav.envs.grid.navigation import DRIVING
+from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
 
 TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what builds its task
@@ -40,8 +41,9 @@ _UNSHARED = _count_references()
 
 
 COMMON = (
-    "camera", "sensors", "levels", "split", "image_size", "tile_size", "agent_view_size", "max_steps", "action_repeat",
-    "render_mode", "device", "num_threads", "copy", "autoreset_mode",
+    "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "field_of_view",
+    "textures", "lighting", "noise", "max_steps", "action_repeat", "render_mode", "device", "num_threads", "copy",
+    "autoreset_mode", *DRIVING,
 )  # fmt: skip
 
 
@@ -222,8 +224,8 @@ class Env(_Face, gym.Env[Any, Any]):
 
     Args:
         task: the registered ID (filled in by Gymnasium).
-        **keywords: camera, sensors, levels, split, image_size, tile_size, agent_view_size, max_steps, action_repeat
-            (see `GridSimulation`), render_mode, device, and the task's own.
+        **keywords: camera, sensors, levels, split, layout, image_size, tile_size, agent_view_size, max_steps,
+            action_repeat (see `GridSimulation`), render_mode, device, and the task's own.
 
     `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
     `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success".
@@ -238,7 +240,7 @@ class Env(_Face, gym.Env[Any, Any]):
         self._start(task, 1, keywords)
         self.observation_space = observation_space(self.simulation.sensor_spaces)
         self.action_space = self.simulation.action_space
-        self._action = np.zeros(1, np.int64)
+        self._action = np.zeros((1, *(self.action_space.shape or ())), self.action_space.dtype)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode.
@@ -255,23 +257,26 @@ class Env(_Face, gym.Env[Any, Any]):
         self._choose_episodes(None if seed is None else [seed], options)
         if self.render_mode == "human":
             self._show()
-        return self.render_observation(), self._info(False)
+        return self.render_observation(), self._info(np.zeros(1, np.bool_))
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Play one action.
 
         Raises:
-            InvalidAction: not a whole number of the action space.
+            InvalidAction: not a whole number of the action space; of a Box, not finite numbers of its shape (those
+                beyond its bounds are clipped).
             ResetNeeded: before the first reset.
         """
         self._need_reset()
-        number = np.asarray(action)
-        if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < self.simulation.num_actions:
-            raise InvalidAction(_bad_action(action, self.simulation, ()))
-        self._action[0] = number
+        if isinstance(self.action_space, spaces.Box):
+            self._action[0] = _driving_actions(action, self.simulation, self.action_space.shape)
+        else:
+            number = np.asarray(action)
+            if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < self.simulation.num_actions:
+                raise InvalidAction(_bad_action(action, self.simulation, ()))
+            self._action[0] = number
         sensors = self.simulation.allocate()
-        image = sensors.get(IMAGE[self.simulation.camera])
-        outcome = self.simulation.step(self._action, image, reset_ended=False)
+        outcome = self.simulation.step(self._action, sensors, reset_ended=False)
         self.simulation.observe(sensors, redraw=False)
         if self.render_mode == "human":
             self._show()
@@ -280,7 +285,7 @@ class Env(_Face, gym.Env[Any, Any]):
             float(outcome.reward[0]),
             bool(outcome.terminated[0]),
             bool(outcome.truncated[0]),
-            self._info(bool(outcome.success[0])),
+            self._info(outcome.success),
         )
 
     def _observation(self, sensors: dict[str, Any]) -> Any:
@@ -291,11 +296,11 @@ class Env(_Face, gym.Env[Any, Any]):
     def _plain(self, name: str, value: Any) -> Any:
         return int(value) if isinstance(self.simulation.sensor_spaces[name], spaces.Discrete) else value
 
-    def _info(self, success: bool) -> dict[str, Any]:
+    def _info(self, success: NDArray[np.bool_]) -> dict[str, Any]:
         return {
             "level": int(self.simulation.slots.level[0]),
             "mission": self.simulation.missions()[0],
-            "success": success,
+            **{name: values[0].item() for name, values in self.simulation.measures(success).items()},
         }
 
     def render_observation(self) -> Any:
@@ -312,6 +317,15 @@ class Env(_Face, gym.Env[Any, Any]):
             self._show()
             return None
         return self.simulation.render(0) if self.render_mode == "rgb_array" else None
+
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the camera sees now, to learn seeing from; see `GridSimulation.annotate`, here for one world.
+
+        Returns:
+            By name: "depth" (H, W, 1) float32, "semantic" (H, W, 1) uint8, "instance" (H, W, 1) int32, "boxes" a dict.
+        """
+        self._need_reset()
+        return {name: value[0] for name, value in self.simulation.annotate(labels).items()}
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -383,19 +397,16 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         """Play one action in every slot.
 
         Args:
-            actions: (N,) whole numbers of the action space.
+            actions: (N,) whole numbers of the action space; of a Box, (N, …) numbers, clipped to its bounds.
             out: C-contiguous arrays of the observation's shapes and dtypes (one array, or a dict by sensor) to write
                 into, such as a row of a rollout buffer; they are then what is returned.
 
         Raises:
-            InvalidAction: a wrong shape or dtype, or an action out of range; no world has been stepped.
+            InvalidAction: a wrong shape or dtype, NaN, or a whole number out of range; no world has been stepped.
             ResetNeeded: before the first reset, or (autoreset DISABLED) when an ended episode was not reset.
         """
         self._need_reset()
-        if not isinstance(actions, np.ndarray) or actions.dtype != np.int64 or not actions.flags.c_contiguous:
-            actions = self._converted(actions)
-        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= self.simulation.num_actions:
-            raise InvalidAction(_bad_action(actions, self.simulation, (self.num_envs,)))
+        actions = self._checked(actions)
         if self.autoreset_mode is AutoresetMode.DISABLED and (self.simulation.world.phase == ENDED).any():
             slots = np.flatnonzero(self.simulation.world.phase == ENDED).tolist()
             raise ResetNeeded(
@@ -403,14 +414,13 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
                 'call reset(options={"reset_mask": terminated | truncated}) first'
             )
         sensors = self._sensors(out)
-        image = sensors.get(IMAGE[self.simulation.camera])
-        outcome = self.simulation.step(actions, image, self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        outcome = self.simulation.step(actions, sensors, self.autoreset_mode is AutoresetMode.NEXT_STEP)
         self.simulation.observe(sensors, redraw=False)
         info = self._info(outcome.success.copy(), self._everyone)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and (self.simulation.world.phase == ENDED).any():
             final = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in sensors.items()}
             ended = self.simulation.reset_ended(sensors)
-            final_info = {**info, **{f"_{name}": ended for name in ("level", "mission", "success")}}
+            final_info = {**info, **{name: ended for name in info if name.startswith("_")}}
             info = self._info(np.zeros(self.num_envs, np.bool_), self._everyone)
             info |= {
                 "final_obs": self._observation(final),
@@ -428,12 +438,19 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
             info,
         )
 
-    def _converted(self, actions: Any) -> NDArray[np.int64]:
-        """Actions as int64, or an error that says what they are."""
+    def _checked(self, actions: Any) -> NDArray[Any]:
+        """Actions as int64 or float32, or an error that says what they are."""
+        if isinstance(self.single_action_space, spaces.Box):
+            return _driving_actions(actions, self.simulation, (self.num_envs, *self.single_action_space.shape))
         array = np.asarray(actions)
-        if array.dtype.kind not in "iu":
+        if (
+            array.shape != (self.num_envs,)
+            or array.dtype.kind not in "iu"
+            or array.min() < 0
+            or array.max() >= self.simulation.num_actions
+        ):
             raise InvalidAction(_bad_action(actions, self.simulation, (self.num_envs,)))
-        return array.astype(np.int64, order="C")
+        return np.ascontiguousarray(array, np.int64)
 
     def _sensors(self, out: Any) -> dict[str, Any]:
         """The arrays that this observation goes into: the caller's, or ours."""
@@ -480,7 +497,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         values = {
             "level": self.simulation.slots.level.copy(),
             "mission": self.simulation.missions(),
-            "success": success,
+            **self.simulation.measures(success),
         }
         return values | {f"_{name}": rows for name in values}
 
@@ -501,9 +518,34 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
             return tuple(self.simulation.render(i) for i in range(self.num_envs))
         return None
 
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the cameras see now, to learn seeing from; see `GridSimulation.annotate`."""
+        self._need_reset()
+        return self.simulation.annotate(labels)
+
     def close_extras(self, **kwargs: Any) -> None:
         """Close the window, if there is one."""
         self._close_viewer()
+
+
+def _driving_actions(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Actions of a Box as float32 (the rules clip them), or an InvalidAction that says what they are."""
+    array = np.asarray(actions)
+    problem = ""
+    if array.shape != shape:
+        problem = f"shape {array.shape}"
+    elif array.dtype.kind not in "iuf":
+        problem = f"dtype {array.dtype}"
+    elif np.isnan(array).any():
+        problem = "NaN among them"
+    if problem:
+        names = ", ".join(f"{k} {name}" for k, name in enumerate(simulation.action_names))
+        raise InvalidAction(
+            f"got actions with {problem}: {actions!r}; expected an array of shape {shape} with numbers from -1 to 1 "
+            f"(others are clipped): {names}"
+        )
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and clipped all the same
+        return np.ascontiguousarray(array, np.float32)
 
 
 def _bad_action(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> str:

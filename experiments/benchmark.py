@@ -2,6 +2,7 @@
 
     visnav benchmark visnav/MiniGrid-DoorKey-8x8-v0
     visnav benchmark --sections peers            (every peer that is installed: minigrid, EnvPool, NAVIX)
+    visnav benchmark --sections first_person     (beside minigrid, ViZDoom and EnvPool's Procgen maze)
     visnav benchmark --sections threads,levels,start
     make benchmark                               (everything, with the peers installed)
 
@@ -35,7 +36,9 @@ from visnav.experiments.list import check_id
 
 DEFAULT_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 LEVELS_ID = "visnav/MiniGrid-Empty-Random-5x5-v0"  # short episodes, so that resets weigh most
-SECTIONS = ("frames", "peers", "threads", "levels", "start")
+MAZE_ID = "visnav/Maze-PointGoal-9x9-v0"
+SECTIONS = ("frames", "peers", "first_person", "threads", "levels", "start")
+FIRST_PERSON_BATCH = 256
 CHUNK = 64  # rows of random actions drawn beforehand
 STARTS = 5  # processes whose median is the warm start
 
@@ -59,21 +62,21 @@ class Row:
 # --- contestants: each makes worlds and returns a function that plays them -----------------------------------
 
 
-def visnav_batch(env_id: str, camera: str, num_envs: int, num_threads: int = 1) -> Play:
+def visnav_batch(env_id: str, camera: str, num_envs: int, num_threads: int = 1, **keywords: Any) -> Play:
     """A batch of ours, as `gym.make_vec` gives it."""
-    return batch_player(gym.make_vec(env_id, num_envs=num_envs, camera=camera, num_threads=num_threads))
+    return batch_player(gym.make_vec(env_id, num_envs=num_envs, camera=camera, num_threads=num_threads, **keywords))
 
 
 def batch_player(envs: gym.vector.VectorEnv) -> Play:
     """Steps a vector environment with random actions."""
-    count = envs.single_action_space.n  # type: ignore[attr-defined]
-    actions = np.random.default_rng(0).integers(0, count, (CHUNK, envs.num_envs))
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(CHUNK)]
     envs.reset(seed=0)
 
     def play() -> int:
         for row in actions:
             envs.step(row)
-        return actions.size
+        return CHUNK * envs.num_envs
 
     return play
 
@@ -109,7 +112,7 @@ def minigrid_single(env_id: str, camera: str) -> Play | None:
 
 
 def envpool_batch(env_id: str, num_envs: int) -> Play | None:
-    """EnvPool's MiniGrid in C++, symbolic, on one thread; None if it is not installed or has no such ID."""
+    """EnvPool's worlds in C++ (MiniGrid: symbolic) on one thread; None if it is not installed or has no such ID."""
     if not find_spec("envpool"):
         return None
     import envpool
@@ -117,14 +120,45 @@ def envpool_batch(env_id: str, num_envs: int) -> Play | None:
     original = env_id.removeprefix("visnav/")
     if original not in envpool.list_all_envs():
         return None
-    envs = envpool.make(original, env_type="gymnasium", num_envs=num_envs, num_threads=1)
-    actions = np.random.default_rng(0).integers(0, 7, (CHUNK, num_envs), np.int32)
+    try:
+        envs = envpool.make(original, env_type="gymnasium", num_envs=num_envs, num_threads=1)
+    except ImportError as error:  # Procgen's worlds need Qt 5 from the system
+        print(error, file=sys.stderr)
+        return None
+    actions = np.random.default_rng(0).integers(0, envs.action_space.n, (CHUNK, num_envs), np.int32)
     envs.reset()
 
     def play() -> int:
         for row in actions:
             envs.step(row)
         return actions.size
+
+    return play
+
+
+def vizdoom_single() -> Play | None:
+    """ViZDoom's basic scenario, 160x120 RGB, every tic a step; None if it is not installed."""
+    if not find_spec("vizdoom"):
+        return None
+    import vizdoom
+
+    game = vizdoom.DoomGame()
+    game.load_config(str(Path(vizdoom.scenarios_path) / "basic.cfg"))
+    game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
+    game.set_screen_format(vizdoom.ScreenFormat.RGB24)
+    game.set_window_visible(False)
+    game.init()
+    buttons = np.eye(game.get_available_buttons_size(), dtype=int).tolist()
+    actions = np.random.default_rng(0).integers(0, len(buttons), CHUNK)
+
+    def play() -> int:
+        for action in actions:
+            if game.is_episode_finished():
+                game.new_episode()
+            game.make_action(buttons[action], 1)
+            if (state := game.get_state()) is not None:
+                assert state.screen_buffer.shape == (120, 160, 3)
+        return CHUNK
 
     return play
 
@@ -273,6 +307,30 @@ def duels(env_id: str, size: int) -> Iterator[tuple[str, Play, int, str, Play | 
     yield "visnav tiles, gym.make", ours, 1, "minigrid tiles", minigrid_single(env_id, "tiles"), 1
 
 
+def first_person(options: argparse.Namespace) -> Iterator[Row]:
+    """The first-person camera beside other cameras, each at its size, and what labels cost."""
+    size = FIRST_PERSON_BATCH
+
+    def ours(env_id: str, image_size: tuple[int, int], sensors: Sequence[str] = ("rgb",)) -> Play:
+        return visnav_batch(env_id, "first_person", size, image_size=image_size, sensors=sensors)
+
+    labels = ("rgb", "depth", "semantic", "instance")
+    small, wide = (64, 64), (120, 160)
+    for name, player, peer_name, peer, peer_size in (
+        ("rgb 64x64", ours(options.id, small), "minigrid tiles", minigrid_single(options.id, "tiles"), 1),
+        ("rgb 160x120", ours(options.id, wide), "ViZDoom basic 160x120", vizdoom_single(), 1),
+        ("maze rgb 64x64", ours(MAZE_ID, small), "minigrid tiles", minigrid_single(options.id, "tiles"), 1),
+        ("maze rgb 160x120", ours(MAZE_ID, wide), "ViZDoom basic 160x120", vizdoom_single(), 1),
+        ("maze rgb 64x64", ours(MAZE_ID, small), "EnvPool MazeEasy 64x64", envpool_batch("MazeEasy-v0", size), size),
+        ("rgb 64x64", ours(options.id, small), "rgb and three labels", ours(options.id, small, labels), size),
+        ("maze rgb 64x64", ours(MAZE_ID, small), "maze rgb and three labels", ours(MAZE_ID, small, labels), size),
+    ):
+        if peer is None:
+            print(f"{peer_name}: not installed", file=sys.stderr)
+        else:
+            yield from compared("first_person", {name: player, peer_name: peer}, (size, peer_size), options)
+
+
 def threads(options: argparse.Namespace) -> Iterator[Row]:
     """Two threads against one."""
     if batch.available_cpus() < 2:
@@ -320,7 +378,14 @@ def start(options: argparse.Namespace) -> Iterator[Row]:
         yield Row("start", f"warm, median of {STARTS}", 1, median(seconds() for _ in range(STARTS)))
 
 
-RUN = {"frames": frames, "peers": peers, "threads": threads, "levels": levels, "start": start}
+RUN = {
+    "frames": frames,
+    "peers": peers,
+    "first_person": first_person,
+    "threads": threads,
+    "levels": levels,
+    "start": start,
+}
 
 
 def line(row: Row) -> str:
@@ -361,7 +426,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure the sections asked for, and print them as they come."""
     parser = argparse.ArgumentParser(prog="visnav benchmark", description="Frames per second.")
     parser.add_argument("id", nargs="?", default=DEFAULT_ID, help=f"an environment (default {DEFAULT_ID})")
-    parser.add_argument("--camera", default="tiles", help="tiles (default), full or symbolic")
+    parser.add_argument("--camera", default="tiles", help="tiles (default), full, first_person or symbolic")
     parser.add_argument("--batch-sizes", type=sizes, default=[1, 64, 1024], metavar="N,…", help="default 1,64,1024")
     parser.add_argument(
         "--sections", type=section_names, default=["frames", "peers"], metavar="NAME,…",

@@ -12,13 +12,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import gymnasium as gym
-import numpy as np
-
 from visnav.agents.ppo import PPOConfig
 from visnav.envs.viewer import Viewer, display_available
 from visnav.experiments import watch
-from visnav.experiments.evaluate import EvaluateConfig, evaluate_run
+from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.record import SHOWN, write_rollout
 from visnav.experiments.run import Run, TrainConfig
 from visnav.experiments.train import train
@@ -31,13 +28,11 @@ EPISODES = 500  # that the success rate is measured on
 
 def evaluation(run: Run, episodes: int, seed: int) -> str:
     """The success rate on unseen layouts, in one sentence."""
-    result = evaluate_run(EvaluateConfig(run.folder, episodes=episodes, split="test", seed=seed))
-    with contextlib.closing(gym.make_vec(ENV_ID, num_envs=episodes)) as envs:
-        envs.reset(options={"level": result.levels})
-        distinct = len(np.unique(envs.unwrapped.layouts))  # type: ignore[attr-defined]
-    means = result.summary()
+    measured = measure(EvaluateConfig(run.folder, episodes=episodes, seed=seed), "test")
+    means = measured.evaluation.summary()
     return (
-        f"Success on unseen layouts: {means['success']:.1%} of {episodes} episodes on {distinct} distinct layouts, "
+        f"Success on unseen layouts: {means['success']:.1%} of {episodes} episodes on "
+        f"{measured.layouts} distinct layouts, "
         f"mean return {means['return']:.3f}, {means['length']:.0f} steps an episode."
     )
 

@@ -22,7 +22,7 @@ class Episode:
         self.env = gym.make(check_id(env_id), render_mode="rgb_array", **options)
         self.env_id = env_id
         world: Any = self.env.unwrapped
-        self.action_names: Sequence[str] = world.simulation.action_names
+        self.action_names: Sequence[str] = world.simulation.action_names  # of a Box, of its components
         self.ended = self.succeeded = 0  # finished episodes, and those among them that reached the aim
 
     def reset(self, seed: int | None = None, level: int | None = None) -> None:
@@ -47,15 +47,21 @@ class Episode:
         """Whether the last step reached the aim."""
         return bool(self.info["success"])
 
-    def step(self, action: int) -> None:
-        """Play one action."""
+    def step(self, action: int | np.ndarray) -> None:
+        """Play one action: a number, or the components of a Box."""
         self.observation, reward, self.terminated, self.truncated, self.info = self.env.step(action)
         self.steps += 1
         self.reward = float(reward)
         self.episode_return += self.reward
-        self.action = self.action_names[action]
+        self.action = self.described(action)
         self.ended += self.over
         self.succeeded += self.over and self.success
+
+    def described(self, action: int | np.ndarray) -> str:
+        """An action in words."""
+        if isinstance(action, np.ndarray):
+            return ", ".join(f"{name} {value:+.2f}" for name, value in zip(self.action_names, action, strict=True))
+        return self.action_names[action]
 
     def panes(self) -> list[Pane]:
         """The world from above and, when the camera makes pixels, the observation that the agent receives."""
@@ -85,6 +91,12 @@ class Episode:
             "return": f"{self.episode_return:.3f}",
             "episodes won": f"{self.succeeded} of {self.ended}",
         }
+        if "distance_to_goal" in self.info:
+            lines |= {
+                "to the goal": f"{self.info['distance_to_goal']:.2f} m",
+                "SPL": f"{self.info['spl']:.2f}" if self.success else "–",
+                "collisions": str(self.info["collisions"]),
+            }
         return Screen(
             panes=self.panes(),
             mission=str(self.info["mission"]),

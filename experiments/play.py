@@ -1,16 +1,21 @@
 """`visnav play ID [--seed K] [--camera NAME]`: an environment in a window, played with the keyboard.
 
     visnav play visnav/MiniGrid-DoorKey-8x8-v0 --seed 7
+    visnav play visnav/Maze-PointGoal-9x9-v0
 
 The keys are MiniGrid's: arrows turn and move, space toggles, page up or tab picks up, page down or left shift
-drops, return is `done`, backspace starts the level again, escape leaves. `n` goes to the next level.
+drops, return is `done`, backspace starts the level again, escape leaves. `n` goes to the next level. In mazes arrows
+turn by 10° and move by 0.25 m, and return is `stop`.
 """
 
 import argparse
 import contextlib
+from typing import Any
 
+from visnav.envs import TASKS
 from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode
+from visnav.experiments.list import check_id
 
 ACTION_KEYS = {  # name of the key -> name of the action, as in minigrid/manual_control.py
     "left": "left",
@@ -23,16 +28,28 @@ ACTION_KEYS = {  # name of the key -> name of the action, as in minigrid/manual_
     "left shift": "drop",
     "return": "done",
 }
+MAZE_KEYS = {"left": "left", "right": "right", "up": "forward", "return": "stop"}
+LEVEL_HELP = {"backspace": "this level again", "n": "next level", "escape": "leave"}
 HELP = {
     "arrows": "turn, move forward",
     "space": "toggle",
     "page up, tab": "pick up",
     "page down, left shift": "drop",
     "return": "done",
-    "backspace": "this level again",
-    "n": "next level",
-    "escape": "leave",
+    **LEVEL_HELP,
 }
+MAZE_HELP = {"arrows": "turn, move forward", "return": "stop: I am there", **LEVEL_HELP}
+FIRST_PERSON_SIZE = (240, 320)  # pixels, height and width, of what the player sees in first person
+
+
+def open_episode(env_id: str, camera: str | None) -> Episode:
+    """The world of an ID, seen through a camera (None: its own), with actions for the keyboard."""
+    task = TASKS[check_id(env_id)]()
+    options: dict[str, Any] = {"actions": "discrete"} if task.continuous else {}
+    camera = task.camera if camera is None else camera
+    if camera == "first_person":
+        options["image_size"] = FIRST_PERSON_SIZE
+    return Episode(env_id, camera=camera, **options)
 
 
 class Game:
@@ -40,6 +57,8 @@ class Game:
 
     def __init__(self, episode: Episode, seed: int | None = None) -> None:
         self.episode = episode
+        in_maze = "stop" in episode.action_names
+        self.keys, self.help = (MAZE_KEYS, MAZE_HELP) if in_maze else (ACTION_KEYS, HELP)
         self.running = True
         episode.reset(seed=seed)
 
@@ -49,14 +68,14 @@ class Game:
             self.running = False
         elif key == "backspace":
             self.episode.reset(level=self.episode.level)
-        elif key == "n" or (key in ACTION_KEYS and self.episode.over):
+        elif key == "n" or (key in self.keys and self.episode.over):
             self.episode.reset()
-        elif ACTION_KEYS.get(key) in self.episode.action_names:  # some worlds have fewer actions
-            self.episode.step(self.episode.action_names.index(ACTION_KEYS[key]))
+        elif self.keys.get(key) in self.episode.action_names:  # some worlds have fewer actions
+            self.episode.step(self.episode.action_names.index(self.keys[key]))
 
     def screen(self) -> Screen:
         """What the window shows."""
-        return self.episode.screen(help=HELP)
+        return self.episode.screen(help=self.help)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,9 +83,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="visnav play", description="Play with the keyboard.")
     parser.add_argument("id", help="an environment, for example visnav/MiniGrid-DoorKey-8x8-v0")
     parser.add_argument("--seed", type=int, help="the first level (default: any)")
-    parser.add_argument("--camera", default="tiles", help="what the agent sees: tiles, full or symbolic")
+    parser.add_argument("--camera", help="what the agent sees: tiles, full, first_person or symbolic")
     options = parser.parse_args(argv)
-    game = Game(Episode(options.id, camera=options.camera), options.seed)
+    game = Game(open_episode(options.id, options.camera), options.seed)
     with (
         contextlib.closing(game.episode.env),
         contextlib.closing(Viewer(f"visnav play {options.id}")) as viewer,

@@ -69,15 +69,16 @@ class TrainConfig:
         return keywords
 
 
-def make_worlds(config: TrainConfig, num_envs: int, split: str | None) -> VectorEnv:
-    """A batch of the worlds of a training, on levels of `split`.
+def make_worlds(config: TrainConfig, num_envs: int, split: str | None, layout: Path | None = None) -> VectorEnv:
+    """A batch of the worlds of a training, on levels of `split`, or on the level by hand that a file draws.
 
     Raises:
         gymnasium.error.Error: there are no such worlds.
         ValueError: a keyword that they do not have, or a value that is impossible.
     """
     try:
-        envs = gym.make_vec(config.id, num_envs=num_envs, split=split, **config.env_keywords())
+        keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
+        envs = gym.make_vec(config.id, num_envs=num_envs, split=split, **keywords)
     except TypeError as error:  # how Python, and so visnav.envs, refuses a keyword
         raise ValueError(str(error)) from error
     return cast(VectorEnv, envs)

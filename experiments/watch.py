@@ -4,7 +4,7 @@
     visnav watch visnav/MiniGrid-DoorKey-8x8-v0 --level 7
 
 `+` and `-` change the speed, space or `p` pauses, `.` or right plays one step, `n` goes to the next level,
-backspace starts the level again, escape leaves. The bars are the probabilities of the next action.
+backspace starts the level again, escape leaves. The bars are the probabilities of the next action, or its components.
 """
 
 import argparse
@@ -20,8 +20,10 @@ from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode
 from visnav.experiments.list import check_id
 
-# From an episode to the action to play now and the probability of every action.
-Chooser = Callable[[Episode], tuple[int, np.ndarray]]
+# From an episode to the action to play now and the probability of every action; of a Box, to its components and
+# where each is between its bounds, 0 to 1.
+Action = int | np.ndarray
+Chooser = Callable[[Episode], tuple[Action, np.ndarray]]
 
 SPEEDS = (1, 2, 4, 8, 15, 30, 60)  # steps a second
 ENDING_SECONDS = 1.5  # how long the end of an episode stays on the screen
@@ -88,7 +90,7 @@ class Show:
         names = self.episode.action_names
         return self.episode.screen(
             bars=dict(zip(names, self.probabilities.tolist(), strict=True)),
-            chosen=names[self.action],
+            chosen="" if isinstance(self.action, np.ndarray) else names[self.action],
             help=HELP,
             speed="paused" if self.paused else f"{SPEEDS[self.speed]} steps/s",
         )
@@ -98,11 +100,19 @@ def random_actions(seed: int | None) -> Chooser:
     """Every action with the same probability."""
     generator = np.random.default_rng(seed)
 
-    def choose(episode: Episode) -> tuple[int, np.ndarray]:
-        count = len(episode.action_names)
+    def choose(episode: Episode) -> tuple[Action, np.ndarray]:
+        count, space = len(episode.action_names), episode.env.action_space
+        if isinstance(space, gym.spaces.Box):
+            return within(space, generator.uniform(space.low, space.high))
         return int(generator.integers(count)), np.full(count, 1 / count)
 
     return choose
+
+
+def within(space: gym.spaces.Box, action: np.ndarray) -> tuple[Action, np.ndarray]:
+    """An action of a Box, clipped to it, and where its components are between their bounds, 0 to 1."""
+    action = np.clip(action, space.low, space.high)
+    return action, (action - space.low) / (space.high - space.low)
 
 
 def open_target(target: str, split: str | None, greedy: bool, seed: int | None) -> tuple[Episode, Chooser]:
@@ -131,11 +141,12 @@ def open_run(folder: Path, split: str | None, greedy: bool, seed: int) -> tuple[
     with contextlib.closing(make_worlds(config, 1, split)) as envs:
         actor = Actor(Run(folder).load_policy(config, envs), greedy, seed)
 
-    def choose(episode: Episode) -> tuple[int, np.ndarray]:
+    def choose(episode: Episode) -> tuple[Action, np.ndarray]:
         if episode.steps == 0:
             actor.start()
         action, probabilities = actor.act(episode.observation)
-        return int(action), probabilities
+        space = episode.env.action_space
+        return within(space, action) if isinstance(space, gym.spaces.Box) else (action, probabilities)
 
     return Episode(config.id, split=split, **config.env_keywords()), choose
 

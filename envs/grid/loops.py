@@ -12,6 +12,7 @@ from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
 from visnav.envs.grid.expert import distance_field, next_action
+from visnav.envs.grid.first_person import draw_first_person, find_boxes
 from visnav.envs.grid.rules import reset, step
 
 
@@ -85,6 +86,20 @@ def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ig
 
 
 @jit
+def first_person_rows(lo, hi, world, levels, lens, atlas, scratch, canvas):  # type: ignore[no-untyped-def]
+    """`camera="first_person"` as the worlds are."""
+    for i in range(lo, hi):
+        draw_first_person(i, world, levels, lens, atlas, scratch, canvas)
+
+
+@jit
+def boxes_rows(lo, hi, width, instance, semantic, place, found_out, count_out):  # type: ignore[no-untyped-def]
+    """`find_boxes` in the pictures of rows lo..hi."""
+    for i in range(lo, hi):
+        find_boxes(i, width, instance, semantic, place, found_out, count_out)
+
+
+@jit
 def expert_rows(lo, hi, world, means, search, actions_out):  # type: ignore[no-untyped-def]
     """`next_action`; every row works in the same space."""
     for i in range(lo, hi):
@@ -99,14 +114,10 @@ def distance_rows(lo, hi, world, ends, search, distances_out):  # type: ignore[n
 
 
 class CameraLoops(NamedTuple):
-    """The loops of a camera."""
+    """The loops of a camera from above."""
 
     draw: Callable[..., None]  # as the worlds are
     step: Callable[..., None]  # step, then draw
 
 
-CAMERAS = {
-    "tiles": CameraLoops(tiles_rows, step_tiles),
-    "full": CameraLoops(full_rows, step_full),
-    "symbolic": CameraLoops(symbols_rows, step_symbols),
-}
+FROM_ABOVE = {"tiles": CameraLoops(tiles_rows, step_tiles), "full": CameraLoops(full_rows, step_full)}

@@ -5,6 +5,8 @@ The rules are MiniGrid's (`minigrid_env.py` step, `world_object.py` toggle).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from visnav.envs import rng as random_stream
@@ -13,6 +15,7 @@ from visnav.envs.grid.building import free_cell
 from visnav.envs.grid.world import (
     BALL,
     BOX,
+    COLLISION_REWARD,
     DONE,
     DOOR_CLOSED,
     DOOR_LOCKED,
@@ -33,7 +36,6 @@ from visnav.envs.grid.world import (
     LOOK,
     MAX_DRAWS,
     MAX_FAILURES,
-    OBSTACLE_REWARD,
     OBSTACLE_TRIES,
     OPEN_DOOR,
     OPEN_IN_ORDER,
@@ -130,7 +132,7 @@ def _act(i, world, action):  # type: ignore[no-untyped-def]
 
 @jit
 def _is_clear(i, world):  # type: ignore[no-untyped-def]
-    """Whether a task with obstacles lets the agent walk on: onto an empty cell or a goal."""
+    """Whether there is nothing to collide with in front: an empty cell or a goal."""
     x, y = front_of(i, world)
     return kind_of(cell_at(i, world, x, y)) in (EMPTY, GOAL_KIND)
 
@@ -215,8 +217,8 @@ def _objective(i, world, params, action, had):  # type: ignore[no-untyped-def]
 def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     """Play actions[i] in world i, `params.action_repeat` times or until the episode ends.
 
-    Reward is 1 - 0.9 * step_count / max_steps on success, -1 for walking against what is in the way of a task with
-    obstacles, else 0. terminated and truncated can both be true.
+    Reward is 1 - 0.9 * step_count / max_steps on success, -1 for a collision in a task that has them, else 0.
+    terminated and truncated can both be true.
     """
     if world.phase[i] == FRESH:  # reset by this very step: its action is not played
         world.phase[i] = PLAYING
@@ -233,10 +235,8 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
     for _ in range(params.action_repeat):
         world.step_count[i] += 1
         had = world.carrying[i]
-        collides = False
-        if world.obstacles.shape[1] > 0:
-            collides = action == FORWARD and not _is_clear(i, world)
-            _move_obstacles(i, world)
+        collides = params.collisions and action == FORWARD and not _is_clear(i, world)
+        _move_obstacles(i, world)
         walked_onto = _act(i, world, action)
         terminated, success = _objective(i, world, params, action, had)
         if walked_onto == GOAL_KIND:
@@ -248,7 +248,7 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
             reward += 1 - 0.9 * (world.step_count[i] / params.max_steps)
         if collides:
             terminated = True
-            reward += OBSTACLE_REWARD
+            reward += COLLISION_REWARD
         truncated = world.step_count[i] >= params.max_steps
         if terminated or truncated:
             world.phase[i] = ENDED
@@ -261,23 +261,40 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
 
 # --- reset --------------------------------------------------------------------------------------------------
 
+_HALF, _QUARTER = np.float32(0.5), np.float32(math.pi / 2)
+_PRIME = np.uint64(0x100000001B3)  # of FNV-1a, 64 bits
+
+
+@jit
+def _hash_contents(i, world, cell, digest):  # type: ignore[no-untyped-def]
+    """`digest` with what the box `cell` of world i holds, to any depth."""
+    for _ in range(world.contents.shape[1]):
+        if kind_of(cell) != BOX:
+            break
+        cell = inside_box(i, world, cell)
+        digest = (digest ^ np.uint64(cell & LOOK)) * _PRIME
+    return digest
+
 
 @jit
 def layout_hash(i, world):  # type: ignore[no-untyped-def]
-    """FNV-1a, 64 bits, of how world i looks, what its boxes hold, and the agent's pose; finished as in SplitMix64."""
-    prime = np.uint64(0x100000001B3)
+    """FNV-1a, 64 bits, of how world i looks, what its boxes hold, the agent's pose and what it carries.
+
+    Finished as in SplitMix64.
+    """
     digest = np.uint64(0xCBF29CE484222325)
     for y in range(world.cells.shape[1]):
         for x in range(world.cells.shape[2]):
-            digest = (digest ^ np.uint64(world.cells[i, y, x] & LOOK)) * prime
+            digest = (digest ^ np.uint64(world.cells[i, y, x] & LOOK)) * _PRIME
     if world.contents.shape[1] > 0:
         for y in range(world.cells.shape[1]):
             for x in range(world.cells.shape[2]):
-                if kind_of(world.cells[i, y, x]) == BOX:
-                    inside = inside_box(i, world, np.int64(world.cells[i, y, x]))
-                    digest = (digest ^ np.uint64(inside & LOOK)) * prime
+                digest = _hash_contents(i, world, np.int64(world.cells[i, y, x]), digest)
     for k in range(3):
-        digest = (digest ^ np.uint64(world.agent[i, k])) * prime
+        digest = (digest ^ np.uint64(world.agent[i, k])) * _PRIME
+    if world.carrying[i] != 0:
+        digest = (digest ^ np.uint64(world.carrying[i] & LOOK)) * _PRIME
+        digest = _hash_contents(i, world, np.int64(world.carrying[i]), digest)
     digest = (digest ^ (digest >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     digest = (digest ^ (digest >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return digest ^ (digest >> np.uint64(31))
@@ -295,6 +312,16 @@ def _draw_level(i, slots, source):  # type: ignore[no-untyped-def]
     """The next level number of slot i's stream."""
     k = random_stream.integers(slots.stream[i], 0, source.amount)
     return source.table[k] if source.table.shape[0] else source.start + source.step * k
+
+
+@jit
+def _place(i, world):  # type: ignore[no-untyped-def]
+    """Put the agent in the middle of its cell, and make direction and heading agree."""
+    world.pose[i, 0], world.pose[i, 1] = np.float32(world.agent[i, 0]) + _HALF, np.float32(world.agent[i, 1]) + _HALF
+    if math.isnan(world.pose[i, 2]):
+        world.pose[i, 2] = np.float32(world.agent[i, 2]) * _QUARTER
+    else:
+        world.agent[i, 2] = math.floor(world.pose[i, 2] / _QUARTER + _HALF) % 4
 
 
 @jit
@@ -325,8 +352,13 @@ def make_level(i, number, world, slots, level_function, args):  # type: ignore[n
         world.other_target[i],
         world.contents[i],
         world.obstacles[i],
+        world.carrying[i : i + 1],
+        np.int64(number),
+        world.pose[i, 2:],
     )
+    world.pose[i, 2] = np.nan
     level_function(world.rng[i], level, *args)
+    _place(i, world)
     slots.failed[i] |= cell_at(i, world, world.agent[i, 0], world.agent[i, 1]) & LOOK == WALL  # or outside, or unplaced
     slots.level[i] = number
     slots.layout[i] = layout_hash(i, world)

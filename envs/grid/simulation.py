@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +11,20 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import rgb_space, text_space, token_space
+from visnav.envs.cameras import text_space, token_space
 from visnav.envs.checks import check_name, check_whole
-from visnav.envs.grid import cameras, loops
+from visnav.envs.grid import loops
+from visnav.envs.grid.cameras import MAX_VIEW_SIZE
+from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
-from visnav.envs.grid.tiles import tile_table
+from visnav.envs.grid.navigation import DRIVING, Navigation
+from visnav.envs.grid.pictures import LABELS, CameraOptions, FirstPersonCamera, Moves, Rows, TileCamera, make_camera
+from visnav.envs.grid.tiles import move_agent
 from visnav.envs.grid.world import (
     CHOSEN,
     ENDED,
     FRESH,
+    LOOK,
     PLAYING,
     SPLITS,
     UNSTARTED,
@@ -28,14 +33,13 @@ from visnav.envs.grid.world import (
     Params,
     Task,
     World,
+    level_arguments,
     level_signature,
     make_outcome,
     make_slots,
     make_world,
 )
 
-CAMERAS = ("tiles", "full", "symbolic")
-IMAGE = {"tiles": "rgb", "full": "rgb", "symbolic": "image"}  # the sensor that a camera's kernel writes
 RENDER_TILE = 32  # pixels of a cell in render()
 LEVELS = 2**31  # numbers that episodes are drawn from where no levels are given
 
@@ -52,16 +56,18 @@ class GridSimulation:
     Args:
         task: what is simulated.
         num_envs: N.
-        camera: "tiles" (what the agent sees, egocentric), "full" (the whole grid from above) or "symbolic".
+        camera: "tiles" (what the agent sees, egocentric), "full" (the whole grid from above), "first_person" or
+            "symbolic"; None for the task's own.
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
-        image_size: (height, width) of the picture, instead of tile_size.
-        tile_size: pixels of a cell.
-        agent_view_size: cells along a side of what the agent sees, odd.
+        layout: levels by hand instead of the task's own: text, a path, a dict, or a list of these; level k is
+            layout k modulo their number (see `visnav.envs.grid.drawing`).
+        agent_view_size: cells along a side of what the agent sees from above, odd.
         max_steps: instead of the task's.
         action_repeat: rule steps per step.
         num_threads: threads that share the rows.
+        **options: fields of `CameraOptions`, and of tasks under continuous control the keywords of `Navigation`.
     """
 
     def __init__(
@@ -69,31 +75,36 @@ class GridSimulation:
         task: Task,
         num_envs: int,
         *,
-        camera: str = "tiles",
+        camera: str | None = None,
         sensors: Sequence[str] | None = None,
         levels: Sequence[int] | NDArray[np.integer[Any]] | None = None,
         split: str | None = None,
-        image_size: tuple[int, int] | None = None,
-        tile_size: int = 8,
+        layout: Any = None,
         agent_view_size: int = 7,
         max_steps: int | None = None,
         action_repeat: int = 1,
         num_threads: int = 1,
+        **options: Any,
     ) -> None:
-        check_name("camera", camera, CAMERAS)
         if split not in SPLITS:
             raise ValueError(f'split is None, "train" or "test"; got {split!r}')
-        check_whole("agent_view_size", agent_view_size, 3, cameras.MAX_VIEW_SIZE)
+        check_whole("agent_view_size", agent_view_size, 3, MAX_VIEW_SIZE)
         if agent_view_size % 2 == 0:
             raise ValueError(f"agent_view_size is odd, so that the agent stands in the middle; got {agent_view_size}")
+        if layout is not None:
+            task = handmade_task(task, layout)
         if max_steps is not None:
             task = replace(task, max_steps=check_whole("max_steps", max_steps, 1))
         self.task = task
         self.num_envs = num_envs
-        self.camera = camera
         self.num_threads = num_threads
+        driving = {name: options.pop(name) for name in DRIVING if name in options}
+        if driving and not task.continuous:
+            raise ValueError(f"{next(iter(driving))} is a keyword of mazes; this task moves in grid steps")
+        self.navigation = Navigation(task, num_envs, **driving) if task.continuous else None
+        self.camera = task.camera if camera is None else camera
+        self._camera = make_camera(self.camera, task, num_envs, agent_view_size, CameraOptions(**options))
         self.action_repeat = check_whole("action_repeat", action_repeat, 1)
-        self.tile_size = self._check_tile_size(image_size, tile_size, agent_view_size)
 
         self.world = make_world(num_envs, task)
         self.slots = make_slots(num_envs, task)
@@ -104,65 +115,46 @@ class GridSimulation:
             task.max_steps,
             task.objective,
             self.action_repeat,
+            task.collisions,
             task.actions,
         )
+        self._rows = Rows(self.world, self.slots, self._params)
         self._source = _level_source(levels, SPLITS[split])
         self._seed_is_level = levels is None and split is None
-        self._level_function = batch.compile_callback(task.level, level_signature(len(task.args)))
-        self._args = tuple(int(arg) for arg in task.args)
+        self._args = level_arguments(task)
+        self._level_function = batch.compile_callback(task.level, level_signature(self._args))
 
         self._missions = np.array(task.missions, dtype=object)
         self._same_mission = np.full(num_envs, task.missions[0], dtype=object)
         self._same_mission.setflags(write=False)
         self._tokens = tokenize(task.missions)
-        self.sensor_spaces = self._choose_sensors(sensors, agent_view_size)
         self.action_names = task.action_names
         self.action_space: spaces.Space[Any] = spaces.Discrete(len(self.action_names))
         self.num_actions = len(task.actions)  # that are taken: those beyond the action space stand for others
+        if self.navigation is not None:
+            self.action_names, self.action_space = self.navigation.action_names, self.navigation.action_space
+            self.num_actions = len(self.action_names)
+        self.sensor_spaces = self._choose_sensors(sensors)
 
-        self._view = np.zeros((num_envs, agent_view_size**2), np.uint8)
-        self._codes = np.zeros((num_envs, max(agent_view_size**2, task.width * task.height)), np.uint16)
-        self._tiles = _as_words(tile_table(self.tile_size)) if camera != "symbolic" else None
-
-    def _check_tile_size(self, image_size: tuple[int, int] | None, tile_size: int, view_size: int) -> int:
-        """Pixels of a cell, from either keyword."""
-        if image_size is None or self.camera == "symbolic":
-            return check_whole("tile_size", tile_size, 2, 256)
-        rows, columns = (view_size, view_size) if self.camera == "tiles" else (self.task.height, self.task.width)
-        size = tuple(image_size)
-        if len(size) != 2 or size[0] % rows or size[1] % columns or size[0] // rows != size[1] // columns:
-            examples = ", ".join(str((rows * k, columns * k)) for k in (4, 8, 12))
-            raise ValueError(
-                f'image_size is (height, width), here a multiple of {(rows, columns)} cells as camera="{self.camera}" '
-                f"draws square cells, such as {examples}; got {image_size!r}"
-            )
-        return check_whole("image_size / cells", size[0] // rows, 2, 256)
-
-    def _choose_sensors(self, names: Sequence[str] | None, view_size: int) -> dict[str, spaces.Space[Any]]:
+    def _choose_sensors(self, names: Sequence[str] | None) -> dict[str, spaces.Space[Any]]:
         """The spaces of the sensors that are returned, in a fixed order."""
         missions = self.task.missions
-        rows, columns = (view_size, view_size) if self.camera == "tiles" else (self.task.height, self.task.width)
-        offered: dict[str, spaces.Space[Any]]
+        offered: dict[str, spaces.Space[Any]] = {"direction": spaces.Discrete(4), **self._camera.spaces}
         if self.camera == "symbolic":
-            offered = {
-                "direction": spaces.Discrete(4),
-                "image": spaces.Box(0, 255, (view_size, view_size, 3), np.uint8),
-                "mission": text_space(missions),
-            }
+            offered["mission"] = text_space(missions)
             default = tuple(offered)
         else:
-            offered = {
-                "direction": spaces.Discrete(4),
-                "mission": token_space(VOCABULARY_SIZE, TOKENS),
-                "rgb": rgb_space(rows * self.tile_size, columns * self.tile_size),
-            }
-            default = ("rgb", "mission") if len(missions) > 1 else ("rgb",)
+            offered["mission"] = token_space(VOCABULARY_SIZE, TOKENS)
+            default = ("rgb", "mission") if len(missions) > 1 and not self.task.continuous else ("rgb",)
+        if self.navigation is not None:
+            offered |= self.navigation.sensor_spaces
+            default = (*default, self.navigation.goal_sensor)
         chosen = default if names is None else (names,) if isinstance(names, str) else tuple(names)
         if not chosen:
-            raise ValueError(f"sensors is empty; camera={self.camera!r} offers {', '.join(offered)}")
+            raise ValueError(f"sensors is empty; camera={self.camera!r} offers {', '.join(sorted(offered))}")
         for name in chosen:
             check_name(f"sensor for camera={self.camera!r}", name, offered)
-        return {name: space for name, space in offered.items() if name in chosen}
+        return {name: offered[name] for name in sorted(offered) if name in chosen}
 
     # --- episodes ---------------------------------------------------------------------------------------
 
@@ -191,7 +183,8 @@ class GridSimulation:
 
     def _reset_phase(self, before: int, after: int) -> None:
         """Start a new episode in every slot that is in phase `before`; they are then in phase `after`."""
-        count = np.count_nonzero(self.world.phase == before)
+        chosen = self.world.phase == before
+        count = np.count_nonzero(chosen)
         if count == 0:
             return
 
@@ -199,6 +192,8 @@ class GridSimulation:
             loops.reset_rows(
                 lo, hi, self.world, self.slots, self._source, self._level_function, self._args, before, after
             )
+            if self.navigation is not None:
+                self.navigation.start(lo, hi, chosen, self._rows)
 
         batch.run(work, self.num_envs, self.num_threads if count >= batch.MIN_ROWS_PER_THREAD else 1)
         if self.slots.failed.any():
@@ -211,24 +206,28 @@ class GridSimulation:
                 f"have no layout in the split asked for"
             )
 
-    def step(self, actions: NDArray[np.integer[Any]], image: NDArray[np.uint8] | None, reset_ended: bool) -> Outcome:
+    def step(self, actions: NDArray[Any], observation: Observation | None, reset_ended: bool) -> Outcome:
         """Play one action in every slot and write the pictures.
 
         Args:
-            actions: (N,) within the action space.
-            image: written with the pictures, None to skip them.
+            actions: (N,) int64 within the action space, or (N, 2) float32.
+            observation: the pictures among its arrays are written; None to skip them.
             reset_ended: whether slots whose episode had ended start their next one instead.
         """
-
         if reset_ended:
             self._reset_phase(ENDED, FRESH)
-        kernel: Callable[..., None] = loops.step_rows
-        canvas: tuple[NDArray[Any], ...] = ()
-        if image is not None:
-            kernel, canvas = loops.CAMERAS[self.camera].step, self._canvas(image)
+        rows, moves = self._rows, Moves(actions, self.outcome)
+        pictures = self._pictures(observation or {})
 
         def work(lo: int, hi: int) -> None:
-            kernel(lo, hi, self.world, self._params, actions, self.outcome, *canvas)
+            if self.navigation is not None:
+                self.navigation.step(lo, hi, rows, moves)
+                if pictures:
+                    self._camera.draw(lo, hi, rows, pictures)
+            elif pictures:
+                self._camera.draw(lo, hi, rows, pictures, moves)
+            else:
+                loops.step_rows(lo, hi, rows.world, rows.params, *moves)
 
         batch.run(work, self.num_envs, self.num_threads)
         return self.outcome
@@ -237,10 +236,9 @@ class GridSimulation:
         """Start the next episode of every slot that has ended, and renew its rows of `observation`."""
         ended = self.world.phase == ENDED
         self._reset_phase(ENDED, PLAYING)
-        image = observation.get(IMAGE[self.camera])
-        if image is not None:
+        if pictures := self._pictures(observation):
             for i in np.flatnonzero(ended).tolist():
-                self._draw(i, i + 1, image)
+                self._camera.draw(i, i + 1, self._rows, pictures)
         self._fill_vectors(observation)
         return ended
 
@@ -256,10 +254,14 @@ class GridSimulation:
 
     def observe(self, observation: Observation, redraw: bool = True) -> None:
         """Write the observation of every slot, from `allocate`; texts are added as tuples of str."""
-        image = observation.get(IMAGE[self.camera])
-        if redraw and image is not None:
-            batch.run(lambda lo, hi: self._draw(lo, hi, image), self.num_envs, self.num_threads)
+        pictures = self._pictures(observation)
+        if redraw and pictures:
+            batch.run(lambda lo, hi: self._camera.draw(lo, hi, self._rows, pictures), self.num_envs, self.num_threads)
         self._fill_vectors(observation)
+
+    def _pictures(self, observation: Observation) -> Observation:
+        """The arrays of an observation that the camera writes."""
+        return {name: array for name, array in observation.items() if name in self._camera.spaces}
 
     def _fill_vectors(self, observation: Observation) -> None:
         """The sensors that are not pictures."""
@@ -270,28 +272,52 @@ class GridSimulation:
                 observation[name] = tuple(self._missions[self.world.mission])
             elif name == "mission":
                 np.take(self._tokens, self.world.mission, axis=0, out=observation[name])
+        if self.navigation is not None:
+            self.navigation.sense(self.world, observation)
 
-    def _draw(self, lo: int, hi: int, image: NDArray[np.uint8]) -> None:
-        loops.CAMERAS[self.camera].draw(lo, hi, self.world, self._params, *self._canvas(image))
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the camera sees now, for learning to see.
 
-    def _canvas(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
-        """What the camera's kernels draw with and on: `image` in the words of the tile table."""
-        if self._tiles is None:
-            return self._view, image
-        return self._view, self._codes, self._tiles, image.reshape(self.num_envs, -1).view(self._tiles.dtype)
+        Args:
+            labels: of "depth", "semantic", "instance" and "boxes".
+
+        Returns:
+            By name: "depth" (N, H, W, 1) float32 metres to the image plane; "semantic" (N, H, W, 1) uint8, places in
+            `first_person.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, 0 = background, else the same number for
+            the same thing throughout an episode; "boxes" a list of N dicts, see `FirstPersonCamera.boxes`.
+
+        Raises:
+            ValueError: an unknown label, or a camera without any.
+        """
+        camera = self._camera
+        if not isinstance(camera, FirstPersonCamera):
+            raise ValueError(f'camera={self.camera!r} has no labels; camera="first_person" has {", ".join(LABELS)}')
+        for name in labels:
+            check_name("label", name, LABELS)
+        drawn = {name for name in labels if name != "boxes"}
+        if "boxes" in labels:
+            drawn |= {"instance", "semantic"}
+        pictures = {
+            name: np.empty((self.num_envs, *space.shape), space.dtype)
+            for name, space in camera.spaces.items()
+            if name in drawn
+        }
+        batch.run(lambda lo, hi: camera.draw(lo, hi, self._rows, pictures), self.num_envs, self.num_threads)
+        found: dict[str, Any] = dict(pictures)
+        if "boxes" in labels:
+            found["boxes"] = camera.boxes(pictures["instance"], pictures["semantic"])
+        return {name: found[name] for name in labels}
 
     def render(self, slot: int, camera: str = "full", tile_size: int = RENDER_TILE) -> NDArray[np.uint8]:
-        """A picture for people of one slot: (rows * tile_size, columns * tile_size, 3) uint8."""
-        tiles = _as_words(tile_table(tile_size))
-        size = self._params.view_size
-        rows, columns = (size, size) if camera == "tiles" else (self.task.height, self.task.width)
-        frame = np.empty((rows * tile_size, columns * tile_size, 3), np.uint8)
+        """A picture for people of one slot, from above: (rows * tile_size, columns * tile_size, 3) uint8."""
+        drawing = TileCamera(camera, self.task, 1, self._params.view_size, CameraOptions(tile_size=tile_size))
+        frame = np.empty((1, *drawing.spaces["rgb"].shape), np.uint8)
         world = World._make(array[slot : slot + 1] for array in self.world)
-        words = frame.reshape(1, -1).view(tiles.dtype)
-        loops.CAMERAS[camera].draw(
-            0, 1, world, self._params, np.zeros_like(self._view[:1]), np.zeros_like(self._codes[:1]), tiles, words
-        )
-        return frame
+        drawing.draw(0, 1, self._rows._replace(world=world), {"rgb": frame})
+        if self.navigation is not None and camera == "full":
+            x, y, heading = world.pose[0].tolist()
+            move_agent(frame[0], tile_size, int(world.cells[0, int(y), int(x)]) & LOOK, (x, y), heading * 2 / np.pi)
+        return frame[0]
 
     # --- facts ------------------------------------------------------------------------------------------
 
@@ -301,12 +327,20 @@ class GridSimulation:
             return self._same_mission
         return self._missions[self.world.mission]
 
+    def measures(self, success: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """What `info` reports of every slot beside level and mission: arrays (N,), `success` and Habitat's measures."""
+        if self.navigation is None:
+            return {"success": success}
+        return {"success": success, **self.navigation.measures(success)}
+
     def get_state(self, slots: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
         """Copies of the rows that a later set_state needs to go on exactly from here."""
         state = {f"world.{name}": array[slots].copy() for name, array in self.world._asdict().items()}
         for name, array in self.slots._asdict().items():
             if name != "scratch":
                 state[f"slots.{name}"] = array[slots].copy()
+        if self.navigation is not None:
+            state |= {f"trip.{name}": array[slots].copy() for name, array in self.navigation.trip._asdict().items()}
         return state
 
     def set_state(self, state: dict[str, NDArray[Any]], slots: NDArray[np.int64] | slice) -> None:
@@ -326,9 +360,12 @@ class GridSimulation:
                     f"state of another task or number of slots: {name} is {np.asarray(array).dtype}{np.shape(array)}, "
                     f"here it is {want.dtype}{want.shape}"
                 )
+        parts: dict[str, Any] = {"world": self.world, "slots": self.slots}
+        if self.navigation is not None:
+            parts["trip"] = self.navigation.trip
         for name, array in state.items():
             part, field = name.split(".")
-            getattr(self.world if part == "world" else self.slots, field)[slots] = array
+            getattr(parts[part], field)[slots] = array
 
 
 def _level_source(levels: Sequence[int] | NDArray[np.integer[Any]] | None, split: int) -> LevelSource:
@@ -350,8 +387,3 @@ def _level_source(levels: Sequence[int] | NDArray[np.integer[Any]] | None, split
     if low < 0 or high >= 2**63:
         raise ValueError(f"levels are numbers from 0 to 2**63 - 1; got {low} to {high}")
     return source
-
-
-def _as_words(tiles: NDArray[np.uint8]) -> NDArray[Any]:
-    """A tile table in 8-byte words where a tile's rows divide into them, else in bytes."""
-    return tiles.view(np.uint64) if tiles.shape[-1] % 8 == 0 else tiles

@@ -63,7 +63,7 @@ class _Canvas:
         near = np.sqrt(gap_x * gap_x + gap_y * gap_y) <= r
         return near & self.rect(min(x0, x1) - r, max(x0, x1) + r, min(y0, y1) - r, max(y0, y1) + r)
 
-    def agent(self, direction: int) -> Mask:
+    def agent(self, direction: float) -> Mask:
         """The agent's triangle, by barycentric coordinates with float32 corners."""
         theta = 0.5 * math.pi * direction
         x, y = self.x - 0.5, self.y - 0.5
@@ -187,6 +187,23 @@ def render_tile(look: int, agent_dir: int, highlight: bool, tile_size: int) -> I
     if highlight:
         canvas.highlight()
     return canvas.tile()
+
+
+def move_agent(frame: Image, tile_size: int, look: int, place: tuple[float, float], direction: float) -> None:
+    """In a picture of the whole grid, take the agent out of the middle of its cell and draw it where it stands.
+
+    Args:
+        frame: (rows * tile_size, columns * tile_size, 3), changed in place.
+        look: kind | colour << 4 of the cell that it is in, which it sees.
+        place: x, y in cells, at least half a cell from the edges.
+        direction: 0 to the right, 1 downwards, and anything between.
+    """
+    top, left = int(place[1]) * tile_size, int(place[0]) * tile_size
+    frame[top : top + tile_size, left : left + tile_size] = render_tile(look, NO_AGENT, True, tile_size)
+    covered = _Canvas(tile_size).agent(direction).reshape(tile_size, SAMPLES, tile_size, SAMPLES).mean(axis=(1, 3))
+    top, left = (round((k - 0.5) * tile_size) for k in (place[1], place[0]))
+    under = frame[top : top + tile_size, left : left + tile_size]
+    under += (covered[..., None] * (np.array((255, 0, 0)) - under)).astype(np.int16).astype(np.uint8)
 
 
 def _looks() -> list[int]:

@@ -55,8 +55,12 @@ FETCH = 4  # anything is carried: it looks like target[2], or the episode fails
 PUT_NEAR = 5  # drop next to `target`, corners included; any other drop, and pickup of another look than target[2], fail
 REACH_CELL = 6  # the agent stands at `target`; it fails where it stands at `other_target`
 OPEN_IN_ORDER = 7  # the door at `target` is open, and that at `other_target` was before; else fails
+# under continuous control (`visnav.envs.grid.motion`):
+POINT_GOAL = 32  # be at the middle of the cell at `target`
+OBJECT_GOAL = 33  # be at the middle of a free cell beside the object at `target`
+CONTINUOUS = (POINT_GOAL, OBJECT_GOAL)
 
-OBSTACLE_REWARD = -1.0  # for walking against what is in the way of a task with obstacles
+COLLISION_REWARD = -1.0  # of a task with collisions
 OBSTACLE_TRIES = 101  # positions that are tried for an obstacle (max_tries=100 of MiniGrid's `place_obj`)
 
 # --- phases of a slot ---------------------------------------------------------------------------------------
@@ -77,6 +81,7 @@ class World(NamedTuple):
 
     cells: NDArray[np.uint16]  # (N, height, width)
     agent: NDArray[np.int32]  # (N, 3) column x, row y, direction
+    pose: NDArray[np.float32]  # (N, 3) x, y in m and heading in rad, clockwise; grid steps leave it as it was
     carrying: NDArray[np.uint16]  # (N,) cell in hand, 0 = none
     step_count: NDArray[np.int32]  # (N,) steps since the reset
     mission: NDArray[np.int32]  # (N,) index into the task's missions
@@ -94,7 +99,9 @@ class Slots(NamedTuple):
     stream: NDArray[np.uint64]  # (N, 6) generator of level numbers
     next_level: NDArray[np.int64]  # (N,) level to play next, -1 = draw one
     level: NDArray[np.int64]  # (N,) level being played
-    layout: NDArray[np.uint64]  # (N,) hash of its start: looks of the cells, what boxes hold, and agent pose
+    layout: NDArray[
+        np.uint64
+    ]  # (N,) hash of its start: looks of the cells, what boxes hold, agent pose, what it carries
     num_objects: NDArray[np.int32]  # (N,) objects placed so far
     failed: NDArray[np.bool_]  # (N,) the level could not be made
     scratch: NDArray[np.int32]  # (N, S) room for level functions to work in
@@ -112,7 +119,7 @@ class Outcome(NamedTuple):
 class Level(NamedTuple):
     """One row of a world as its level function sees it: views, written in place.
 
-    At the start every cell is EMPTY, the agent is nowhere (x = y = -1, direction 0), all else is 0.
+    At the start every cell is EMPTY, the agent is nowhere (x = y = -1, direction 0, heading NaN), all else is 0.
     """
 
     cells: NDArray[np.uint16]  # (height, width)
@@ -125,6 +132,9 @@ class Level(NamedTuple):
     other_target: NDArray[np.int32]  # (2,)
     contents: NDArray[np.uint16]  # (C,)
     obstacles: NDArray[np.int32]  # (K, 2)
+    carrying: NDArray[np.uint16]  # (1,)
+    number: int  # of the level
+    heading: NDArray[np.float32]  # (1,) rad; where a level draws one, the direction is the nearest to it
 
 
 class Params(NamedTuple):
@@ -135,6 +145,7 @@ class Params(NamedTuple):
     max_steps: int
     objective: int
     action_repeat: int  # rule steps per step
+    collisions: bool = False  # whether walking against something ends the episode
     actions: tuple[int, ...] = AS_THEY_ARE  # what each action is played as
 
 
@@ -155,7 +166,7 @@ class Task:
     Attributes:
         level: `level(rng, level, *args)`, a plain function that draws from the episode's generator and
             writes one world's row; see `visnav.envs.grid.building` for what it builds with.
-        args: integers handed to it.
+        args: what is handed to it: integers, and tuples of integers, which arrive as 1-D int32 arrays.
         width, height: cells, at least 3.
         max_steps: steps until truncation.
         missions: every mission text of the task; the level writes the index of its own to `level.mission`.
@@ -170,14 +181,19 @@ class Task:
             picking up what does not look like target[2].
             REACH_CELL: standing at target succeeds, standing at other_target fails.
             OPEN_IN_ORDER: the door at target opens after that at other_target succeeds, before it fails.
+            POINT_GOAL, OBJECT_GOAL: the agent drives (`visnav.envs.grid.motion`) to the middle of the cell at target,
+            or of a free cell beside it; goal and lava squares do nothing, and lava is as solid as a wall.
         see_through_walls: whether walls and closed doors hide nothing.
         scratch: integers of working space that the level function needs.
         contents: object numbers, from 0, whose boxes may hold something; see `visnav.envs.grid.building.put_inside`.
-        obstacles: balls that move at random at the start of every step. Walking against a ball, or anything else that
-            stood in the way before they moved, ends the episode with reward -1. The level writes where they start to
+        obstacles: balls that move at random at the start of every step; the level writes where they start to
             `level.obstacles`.
+        collisions: whether walking against anything that stood in the way before obstacles moved, other than a goal,
+            ends the episode with reward -1.
         actions: what each of the seven actions is played as. The action space ends with the last that is played as
             itself; those beyond it are taken too.
+        success_distance: metres to the goal, geodesic, below which an agent that drives has succeeded.
+        camera: the one that is used where none is asked for.
     """
 
     level: Callable[..., None]
@@ -185,13 +201,16 @@ class Task:
     height: int
     max_steps: int
     missions: tuple[str, ...]
-    args: tuple[int, ...] = ()
+    args: tuple[int | tuple[int, ...], ...] = ()
     objective: int = REACH_GOAL
     see_through_walls: bool = False
     scratch: int = field(default=1)
     contents: int = 0
     obstacles: int = 0
+    collisions: bool = False
     actions: tuple[int, ...] = AS_THEY_ARE
+    success_distance: float = 0.2
+    camera: str = "tiles"
 
     def __post_init__(self) -> None:
         if self.width < 3 or self.height < 3:
@@ -210,12 +229,18 @@ class Task:
         """Names of the actions of the action space."""
         return ACTION_NAMES[: 1 + max((k for k in AS_THEY_ARE if self.actions[k] == k), default=0)]
 
+    @property
+    def continuous(self) -> bool:
+        """Whether the agent drives in metres and radians."""
+        return self.objective in CONTINUOUS
+
 
 def make_world(num_envs: int, task: Task) -> World:
     """N empty rows."""
     return World(
         cells=np.full((num_envs, task.height, task.width), EMPTY, np.uint16),
         agent=np.zeros((num_envs, 3), np.int32),
+        pose=np.zeros((num_envs, 3), np.float32),
         carrying=np.zeros(num_envs, np.uint16),
         step_count=np.zeros(num_envs, np.int32),
         mission=np.zeros(num_envs, np.int32),
@@ -250,23 +275,28 @@ _I32 = types.Array(types.int32, 1, "C")
 _LEVEL_TYPE = types.NamedTuple(
     (
         types.Array(types.uint16, 2, "C"),
-        _I32,
-        _I32,
-        _I32,
-        _I32,
+        *(_I32, _I32, _I32, _I32),
         types.Array(types.boolean, 1, "C"),
-        _I32,
-        _I32,
+        *(_I32, _I32),
         types.Array(types.uint16, 1, "C"),
         types.Array(types.int32, 2, "C"),
+        types.Array(types.uint16, 1, "C"),
+        types.int64,
+        types.Array(types.float32, 1, "C"),
     ),
     Level,
 )
 
 
-def level_signature(num_args: int) -> object:
-    """The Numba signature of a level function that takes this many integers."""
-    return types.void(types.Array(types.uint64, 1, "C"), _LEVEL_TYPE, *[types.int64] * num_args)
+def level_arguments(task: Task) -> tuple[int | NDArray[np.int32], ...]:
+    """The task's `args` as its level function receives them."""
+    return tuple(np.array(arg, np.int32) if isinstance(arg, tuple) else int(arg) for arg in task.args)
+
+
+def level_signature(args: tuple[int | NDArray[np.int32], ...]) -> object:
+    """The Numba signature of a level function that takes these arguments."""
+    given = [types.int64 if isinstance(arg, int) else _I32 for arg in args]
+    return types.void(types.Array(types.uint64, 1, "C"), _LEVEL_TYPE, *given)
 
 
 @jit

@@ -26,9 +26,9 @@ def test_an_unknown_id_names_the_nearest() -> None:
         (
             {"camera": "tile"},
             ValueError,
-            r"unknown camera 'tile'; did you mean 'tiles'\? Allowed: full, symbolic, tiles",
+            r"unknown camera 'tile'; did you mean 'tiles'\? Allowed: first_person, full, symbolic, tiles",
         ),
-        ({"camera": 3}, ValueError, "allowed: full, symbolic, tiles"),
+        ({"camera": 3}, ValueError, "allowed: first_person, full, symbolic, tiles"),
         ({"sensors": ("depth",)}, ValueError, "allowed: direction, mission, rgb"),
         ({"sensors": ()}, ValueError, "offers direction, mission, rgb"),
         ({"camera": "symbolic", "sensors": ("rgb",)}, ValueError, "allowed: direction, image, mission"),

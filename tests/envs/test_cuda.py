@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from visnav.envs import batch
-from visnav.envs.grid import cameras, rules
+from visnav.envs.grid import cameras, first_person, rules
+from visnav.envs.grid.lens import Canvas, make_lens, make_scratch
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.tiles import tile_table
 from visnav.envs.grid.world import Params, make_outcome, make_world
@@ -45,3 +46,21 @@ def test_the_tiles_camera_compiles_to_ptx_without_float64(monkeypatch: pytest.Mo
     ptx = compile_to_ptx(cameras.draw_tiles, args, monkeypatch)
     assert ".visible .entry" in ptx
     assert ".f64" not in ptx
+
+
+def test_the_first_person_camera_compiles_to_ptx_and_counts_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS["MiniGrid-DoorKey-8x8-v0"]()
+    size, empty = 16 * 16, np.zeros((2, 0), np.float32)
+    args = (
+        make_world(2, task),
+        np.zeros(2, np.int64),
+        make_lens((16, 16), 90.0, "all", "random", 0.1),
+        np.zeros(16, np.uint32),
+        make_scratch(16, 64),
+        Canvas(np.zeros((2, 3 * size), np.uint8), empty, np.zeros((2, size), np.uint8), np.zeros((2, size), np.int32)),
+    )
+    ptx = compile_to_ptx(first_person.draw_first_person, args, monkeypatch)
+    assert ".visible .entry" in ptx
+    doubles = [line.split()[0] for line in ptx.splitlines() if ".f64" in line and ".reg" not in line]
+    in_sine_and_cosine = ["cvt.rn.f64.s64", "mul.f64", "cvt.rn.f32.f64"]  # CUDA's own, for angles beyond 10^5
+    assert doubles == 2 * in_sine_and_cosine

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from visnav.envs.grid.tiles import NO_AGENT, _looks, render_tile, tile_table
+from visnav.envs.grid.tiles import NO_AGENT, _looks, move_agent, render_tile, tile_table
 from visnav.envs.grid.world import DOOR_CLOSED, DOOR_LOCKED, DOOR_OPEN, EMPTY, LOOKS
 
 grid = pytest.importorskip("minigrid.core.grid")
@@ -37,3 +37,16 @@ def test_the_table_holds_every_tile_at_its_place() -> None:
         row = (2 * 2 + 1) * LOOKS + look  # agent facing left, highlighted
         np.testing.assert_array_equal(table[row].reshape(8, 8, 3), render_tile(look, 2, True, 8))
     assert not table.flags.writeable
+
+
+def test_an_agent_under_continuous_control_is_drawn_where_it_stands() -> None:
+    frame = np.tile(render_tile(1, NO_AGENT, True, 32), (4, 4, 1))
+    empty = frame.copy()
+    frame[32:64, 64:96] = render_tile(1, 0, True, 32)
+    move_agent(frame, 32, 1, (2.3, 1.8), 2.5)
+    rows, columns = np.nonzero((frame != empty).any(axis=-1))
+    middle = np.array((columns.mean(), rows.mean())) / 32
+    assert np.abs(middle - (2.3, 1.8)).max() < 0.15  # a triangle's middle is not that of its circle
+    tip = np.argmax(columns * np.cos(2.5 * np.pi / 2) + rows * np.sin(2.5 * np.pi / 2))
+    way = np.array((columns[tip], rows[tip])) / 32 - middle
+    assert np.abs(np.arctan2(way[1], way[0]) - (2.5 * np.pi / 2 - 2 * np.pi)) < 0.2

@@ -8,9 +8,10 @@ import pytest
 
 from visnav.experiments import play
 from visnav.experiments.episode import Episode
-from visnav.experiments.play import ACTION_KEYS, Game
+from visnav.experiments.play import ACTION_KEYS, Game, open_episode
 
 EMPTY, DOOR_KEY = "visnav/MiniGrid-Empty-5x5-v0", "visnav/MiniGrid-DoorKey-5x5-v0"
+MAZE = "visnav/Maze-PointGoal-7x7-v0"
 TO_THE_GOAL = ["up", "up", "right", "up", "up"]
 
 
@@ -106,6 +107,22 @@ def test_an_unknown_key_does_nothing(game: Game) -> None:
 @pytest.mark.parametrize(("camera", "panes"), [("tiles", 2), ("full", 2), ("symbolic", 1)])
 def test_every_camera_can_be_played(camera: str, panes: int) -> None:
     assert len(Game(Episode(DOOR_KEY, camera=camera), seed=0).screen().panes) == panes
+
+
+def test_a_maze_is_played_with_habitats_actions() -> None:
+    game = Game(open_episode(MAZE, None), seed=2)
+    simulation = game.episode.env.unwrapped.simulation
+    start = simulation.world.pose[0].copy()
+    game.press("left")
+    assert np.isclose((start[2] - simulation.world.pose[0, 2]) % (2 * np.pi), np.radians(10), atol=1e-5)
+    game.press("up")
+    game.press("space")  # there is nothing to toggle
+    assert game.episode.steps == 2
+    screen = game.screen()
+    assert screen.panes[1].image.shape == (240, 320, 3)
+    assert screen.fields["to the goal"] == f"{game.episode.info['distance_to_goal']:.2f} m"
+    game.press("return")
+    assert game.screen().banner == "failed after 3 steps"
 
 
 def test_the_command_plays_in_a_window_until_escape(

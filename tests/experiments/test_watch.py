@@ -49,6 +49,15 @@ def test_an_episode_ends_in_a_banner_that_stays_and_then_the_next_level_starts(s
     assert show.delay == 1 / SPEEDS[show.speed]
 
 
+def test_continuous_actions_are_shown_by_their_components() -> None:
+    show = Show(Episode("visnav/Maze-PointGoal-7x7-v0"), random_actions(seed=0), level=1)
+    action = show.action
+    assert isinstance(action, np.ndarray)
+    assert show.screen().bars == pytest.approx({"speed": (action[0] + 1) / 2, "turn rate": (action[1] + 1) / 2})
+    show.advance()
+    assert show.screen().fields["action"] == f"speed {action[0]:+.2f}, turn rate {action[1]:+.2f}"
+
+
 def test_speed_keys_change_the_delay_within_limits(show: Show) -> None:
     before = show.delay
     show.press("+")

@@ -18,6 +18,7 @@ from visnav.envs.grid.levels.go_to_object import go_to_object_task
 from visnav.envs.grid.levels.key_corridor import key_corridor_task
 from visnav.envs.grid.levels.lava_gap import lava_gap_task
 from visnav.envs.grid.levels.locked_room import locked_room_task
+from visnav.envs.grid.levels.maze import maze_task
 from visnav.envs.grid.levels.memory import memory_task
 from visnav.envs.grid.levels.multi_room import multi_room_task
 from visnav.envs.grid.levels.obstructed_maze import (
@@ -121,4 +122,14 @@ TASKS: dict[str, Callable[..., Task]] = {
     "MiniGrid-RedBlueDoors-6x6-v0": partial(red_blue_doors_task, size=6),
     "MiniGrid-RedBlueDoors-8x8-v0": red_blue_doors_task,
     "MiniGrid-BlockedUnlockPickup-v0": blocked_unlock_pickup_task,
+    "Maze-PointGoal-7x7-v0": partial(maze_task, size=7),
+    "Maze-PointGoal-9x9-v0": partial(maze_task, size=9),
+    "Maze-PointGoal-15x15-v0": partial(maze_task, size=15),
+    "Maze-ObjectGoal-7x7-v0": partial(maze_task, size=7, goal="object"),
+    "Maze-ObjectGoal-9x9-v0": partial(maze_task, size=9, goal="object"),
+    "Maze-ObjectGoal-15x15-v0": partial(maze_task, size=15, goal="object"),
+    "Rooms-PointGoal-11x11-v0": partial(maze_task, size=11, room_size=4),
+    "Rooms-PointGoal-19x19-v0": partial(maze_task, size=19, room_size=5),
+    "Rooms-ObjectGoal-11x11-v0": partial(maze_task, size=11, room_size=4, goal="object"),
+    "Rooms-ObjectGoal-19x19-v0": partial(maze_task, size=19, room_size=5, goal="object"),
 }

@@ -47,5 +47,6 @@ def dynamic_obstacles_task(
         missions=("get to the green goal square",),
         see_through_walls=True,
         obstacles=n_obstacles if n_obstacles <= size / 2 + 1 else size // 2,
+        collisions=True,
         actions=ACTIONS,
     )
