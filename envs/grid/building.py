@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visnav.envs.batch import jit
-from visnav.envs.checks import check_whole
 from visnav.envs.grid.world import BALL, BOX, COLOR_NAMES, EMPTY, KEY, LAVA, SORTED_COLORS, WALL, color_of, kind_of
 from visnav.envs.rng import integers
 
@@ -51,11 +50,6 @@ def check_position(
         within = f"{first}..{last}" if last_y is None else f"{first}..{last}, {first}..{last_y}"
         raise ValueError(f"{name} is (x, y) within {within}, or None for any; got {position!r}")
     return int(position[0]), int(position[1])
-
-
-def check_count(name: str, count: int, least: int, size: int) -> int:
-    """Return how many objects stand in a room of size x size cells beside the agent, or say how many there may be."""
-    return check_whole(name, count, least, min(MAX_OBJECTS, (size - 2) ** 2 - 1))
 
 
 @jit

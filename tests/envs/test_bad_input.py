@@ -9,6 +9,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 
 import visnav.envs
 from visnav.envs import batch
+from visnav.envs.grid.world import UP
 
 ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 
@@ -123,6 +124,18 @@ def test_bad_actions_of_a_batch_step_no_world(actions: Any, message: str) -> Non
         envs.step(actions)
     after = envs.unwrapped.get_state()
     assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_actions_that_an_original_takes_for_others_are_taken() -> None:
+    name = "visnav/MiniGrid-Dynamic-Obstacles-8x8-v0"
+    envs = gym.make_vec(name, num_envs=5)
+    assert envs.single_action_space == gym.spaces.Discrete(3)
+    envs.reset(options={"level": 1})
+    pictures = envs.step(np.array([0, 3, 4, 5, 6]))[0]
+    assert (envs.unwrapped.simulation.world.agent[:, 2] == UP).all()
+    assert (pictures == pictures[0]).all()
+    with pytest.raises(InvalidAction, match=r"got action 7; expected an array of 5 .* 0 left, 1 right, 2 forward$"):
+        envs.step(np.array([0, 3, 7, 0, 0]))
 
 
 def test_step_and_render_before_reset() -> None:

@@ -1,10 +1,12 @@
 """Levels: for ever the same, the same without the compiler, bounded, and counted."""
 
+import dataclasses
 import hashlib
 import json
 import os
 import subprocess
 import sys
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,26 @@ import numpy as np
 import pytest
 
 from visnav.envs.grid import Task
-from visnav.envs.grid.building import colored
+from visnav.envs.grid.building import colored, put_inside, put_object, wall_rect
 from visnav.envs.grid.layouts import count_layouts
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.rooms import add_door, add_object, connect_all, make_rooms, place_agent_in_room, room_scratch
 from visnav.envs.grid.simulation import GridSimulation, LevelError
-from visnav.envs.grid.world import BALL, DOOR_LOCKED, RED, RIGHT
+from visnav.envs.grid.world import (
+    BALL,
+    BLUE,
+    BOX,
+    DOOR_LOCKED,
+    DROP,
+    GREY,
+    KEY,
+    LOOK,
+    PICKUP,
+    RED,
+    RIGHT,
+    TOGGLE,
+    TURN_RIGHT,
+)
 
 GOLDEN = Path(__file__).with_name("golden_levels.json")  # digests of levels 0 to 19, and of their first frames
 
@@ -111,11 +127,80 @@ def test_plain_python_plays_the_same_episodes() -> None:
         ("MultiRoom-N6", {"width": 3}, "width is a whole number, at least 4"),
         ("GoToDoor-5x5", {"size": 4}, "size is a whole number, at least 5; got 4"),
         ("Empty-5x5", {"agent_start_pos": (4, 1)}, r"agent_start_pos is \(x, y\) within 1..3"),
+        ("DistShift1", {"strip2_row": 7}, "strip2_row is a whole number, 0 to 6; got 7"),
+        ("DistShift1", {"agent_start_pos": (2, 6)}, r"agent_start_pos is \(x, y\) within 1..7, 1..5, or None for any"),
+        ("Dynamic-Obstacles-5x5", {"n_obstacles": -1}, "n_obstacles is a whole number, at least 0"),
+        ("Dynamic-Obstacles-5x5", {"agent_start_dir": 4}, "agent_start_dir is 0"),
+        ("Fetch-5x5-N2", {"numObjs": 9}, "numObjs is a whole number, 1 to 8; got 9"),
+        ("GoToObject-8x8-N2", {"numObjs": 19}, "numObjs is a whole number, 1 to 18"),
+        ("PutNear-6x6-N2", {"numObjs": 1}, "numObjs is a whole number, 2 to 4"),
+        ("LockedRoom", {"size": 11}, "size is a whole number, at least 12"),
+        ("MemoryS7", {"size": 8}, "size is odd"),
+        ("MemoryS7", {"size": 5, "random_length": True}, "size is a whole number, at least 7"),
+        ("MemoryS7", {"random_length": 1}, "random_length is True or False; got 1"),
+        ("ObstructedMaze-1Dl", {"blocked": "no"}, "blocked is True or False"),
+        ("ObstructedMaze-Full", {"agent_room": (3, 0)}, r"agent_room is \(column, row\) within 0..2; got \(3, 0\)"),
+        ("ObstructedMaze-Full", {"num_quarters": 5}, "num_quarters is a whole number, 1 to 4"),
+        ("RedBlueDoors-6x6", {"size": 2}, "size is a whole number, at least 3"),
     ],
 )
 def test_impossible_sizes_are_refused(name: str, keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         gym.make(f"visnav/MiniGrid-{name}-v0", **keywords)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"width": 2}, "at least 3 x 3"),
+        ({"max_steps": 0}, "max_steps"),
+        ({"missions": ()}, "at least one mission"),
+        ({"actions": (0, 1, 2)}, "actions are 7 of the numbers 0 to 6"),
+        ({"actions": (0, 1, 2, 3, 4, 5, 7)}, "actions are 7 of the numbers 0 to 6"),
+        ({"obstacles": 1}, "obstacles cannot be taken away"),
+    ],
+)
+def test_impossible_tasks_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Task(**{"level": crowded, "width": 7, "height": 3, "max_steps": 9, "missions": ("",)} | fields)
+
+
+# --- boxes that hold something ------------------------------------------------------------------------------
+
+
+def boxed(rng, level, color):  # type: ignore[no-untyped-def]
+    """A key in a box, in front of the agent."""
+    wall_rect(level, 0, 0, 5, 4)
+    level.agent[0] = 1
+    level.agent[1] = 1
+    put_inside(level, put_object(level, 2, 1, colored(BOX, GREY)), colored(KEY, color))
+
+
+def boxed_task(color: int) -> Task:
+    """One color of the key, which nobody sees."""
+    return Task(level=boxed, args=(color,), width=5, height=4, max_steps=9, missions=("",), contents=2)
+
+
+def test_a_box_keeps_what_it_holds_while_it_is_carried() -> None:
+    simulation = make_levels(boxed_task(RED), 1)
+    for action in (PICKUP, TURN_RIGHT, DROP, TOGGLE):
+        assert simulation.world.carrying[0] & LOOK in (0, colored(BOX, GREY))
+        simulation.step(np.array([action]), None, reset_ended=False)
+    assert simulation.world.cells[0, 2, 1] & LOOK == colored(KEY, RED)
+    simulation.step(np.array([PICKUP]), None, reset_ended=False)
+    assert simulation.world.carrying[0] & LOOK == colored(KEY, RED)
+
+
+def test_what_boxes_hold_makes_another_layout() -> None:
+    red, again, blue = (make_levels(boxed_task(color), 1) for color in (RED, RED, BLUE))
+    assert np.array_equal(red.world.cells, blue.world.cells)
+    assert red.slots.layout == again.slots.layout
+    assert red.slots.layout != blue.slots.layout
+
+
+def test_a_box_without_room_for_its_contents_is_an_error() -> None:
+    with pytest.raises(LevelError):
+        make_levels(dataclasses.replace(boxed_task(RED), contents=1), 1)
 
 
 # --- levels that cannot be made -----------------------------------------------------------------------------
@@ -186,6 +271,12 @@ def go_to_door_layouts(size: int) -> int:
         ("LavaGapS6", 2 * 4),
         ("LavaGapS7", 3 * 5),
         ("GoToDoor-5x5", go_to_door_layouts(5)),
+        ("DistShift1", 1),
+        ("Dynamic-Obstacles-5x5", comb(7, 2)),
+        ("Dynamic-Obstacles-Random-6x6", 15 * 4 * comb(14, 3)),
+        ("MemoryS7", 4 * 4),
+        ("MemoryS13Random", 4 * sum(range(4, 11))),
+        ("RedBlueDoors-6x6", 16 * 4 * 4 * 4),
     ],
 )
 def test_drawing_finds_every_layout_that_there_is(name: str, layouts: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visnav.envs.checks import check_whole
-from visnav.envs.grid.building import check_count, place, place_agent, random_thing, wall_rect
+from visnav.envs.grid.building import MAX_OBJECTS, place, place_agent, random_thing, wall_rect
 from visnav.envs.grid.world import BALL, COLOR_NAMES, FETCH, KEY, Task, color_of, kind_of
 from visnav.envs.rng import integers
 
@@ -28,7 +28,7 @@ def fetch(rng, level, size, num_objects):  # type: ignore[no-untyped-def]
 def fetch_task(size: int = 8, numObjs: int = 3) -> Task:  # noqa: N803 (the original's name)
     """MiniGrid's FetchEnv."""
     check_whole("size", size, 4)
-    check_count("numObjs", numObjs, 1, size)
+    check_whole("numObjs", numObjs, 1, min(MAX_OBJECTS, (size - 2) ** 2 - 1))  # one cell is the agent's
     return Task(
         level=fetch,
         args=(size, numObjs),

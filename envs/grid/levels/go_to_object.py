@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visnav.envs.checks import check_whole
-from visnav.envs.grid.building import THING_TEXTS, check_count, place_agent, place_things, thing_number, wall_rect
+from visnav.envs.grid.building import THING_TEXTS, place_agent, place_things, thing_number, wall_rect
 from visnav.envs.grid.world import GO_TO, Task
 from visnav.envs.rng import integers
 
@@ -22,8 +22,7 @@ def go_to_object(rng, level, size, num_objects):  # type: ignore[no-untyped-def]
 def go_to_object_task(size: int = 6, numObjs: int = 2) -> Task:  # noqa: N803 (the original's name)
     """MiniGrid's GoToObjectEnv."""
     check_whole("size", size, 4)
-    check_count("numObjs", numObjs, 1, size)
-    check_whole("numObjs", numObjs, 1, len(THING_TEXTS))  # as no two are alike
+    check_whole("numObjs", numObjs, 1, min(len(THING_TEXTS), (size - 2) ** 2 - 1))  # one cell is the agent's
     return Task(
         level=go_to_object,
         args=(size, numObjs),
