@@ -27,7 +27,8 @@ from visnav.envs.grid.world import (
     PLAYING,
 )
 
-IDS = sorted(visnav.envs.TASKS)
+# in grid steps; for mazes see test_geodesic.py
+IDS = sorted(name for name, make_task in visnav.envs.TASKS.items() if not make_task().continuous)
 HOPELESS = ("visnav/MiniGrid-Playground-v0",)  # asks for nothing
 
 every_id = pytest.mark.parametrize("name", [name for name in IDS if name not in HOPELESS])
