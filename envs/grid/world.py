@@ -5,6 +5,7 @@ Cell codes, colours, states and directions are MiniGrid's (`minigrid/core/consta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -309,3 +310,9 @@ def kind_of(cell):  # type: ignore[no-untyped-def]
 def color_of(cell):  # type: ignore[no-untyped-def]
     """RED, GREEN, … of a cell."""
     return (cell >> 4) & 7
+
+
+@jit
+def whole(value):  # type: ignore[no-untyped-def]
+    """The largest integer that is not above a number, such as the column of a place; CUDA's math.floor is a float."""
+    return np.int64(math.floor(value))

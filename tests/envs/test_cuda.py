@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from visnav.envs import batch
-from visnav.envs.grid import cameras, first_person, rules
+from visnav.envs.grid import cameras, first_person, motion, rules
 from visnav.envs.grid.lens import Canvas, make_lens, make_scratch
 from visnav.envs.grid.levels import TASKS
+from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.tiles import tile_table
-from visnav.envs.grid.world import Params, make_outcome, make_world
+from visnav.envs.grid.world import OBJECT_GOAL, POINT_GOAL, Params, make_outcome, make_world
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 
@@ -64,3 +65,21 @@ def test_the_first_person_camera_compiles_to_ptx_and_counts_in_float32(monkeypat
     doubles = [line.split()[0] for line in ptx.splitlines() if ".f64" in line and ".reg" not in line]
     in_sine_and_cosine = ["cvt.rn.f64.s64", "mul.f64", "cvt.rn.f32.f64"]  # CUDA's own, for angles beyond 10^5
     assert doubles == 2 * in_sine_and_cosine
+
+
+@pytest.mark.parametrize("actions", ["continuous", "discrete"])
+def test_driving_compiles_to_ptx(actions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = GridSimulation(TASKS["Maze-PointGoal-7x7-v0"](), 2, camera="symbolic", actions=actions, gps_noise=0.1)
+    trip, constants = simulation.navigation.trip, simulation.navigation.motion
+    played = np.zeros((2, *simulation.action_space.shape), simulation.action_space.dtype)
+    params = Params(7, False, 500, POINT_GOAL, 1)
+    step = motion.drive_step if actions == "continuous" else motion.walk_step
+    args = (simulation.world, trip, params, constants, played, simulation.outcome)
+    assert ".visible .entry" in compile_to_ptx(step, args, monkeypatch)
+
+
+def test_the_start_of_a_trip_compiles_to_ptx(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = GridSimulation(TASKS["Maze-ObjectGoal-7x7-v0"](), 2, camera="symbolic")
+    params = Params(7, False, 500, OBJECT_GOAL, 1)
+    args = (simulation.world, simulation.slots, simulation.navigation.trip, params, simulation.navigation.motion)
+    assert ".visible .entry" in compile_to_ptx(motion.start, args, monkeypatch)
