@@ -22,8 +22,6 @@ from visnav.agents.policy import as_dict, uses_bfloat16
 from visnav.agents.rollout import is_image
 from visnav.perception.encoders import ENCODERS
 
-INFO = ("level", "mission", "success")  # what every world's info has
-
 
 class VisnavVecEnv(VecEnv):
     """A visnav batch as SB3 wants it: a world is reset in the step that ends its episode.
@@ -81,8 +79,9 @@ class VisnavVecEnv(VecEnv):
 
     def _rows(self, info: dict[str, Any]) -> list[dict[str, Any]]:
         """One dict a world from the batch's dict of arrays."""
-        columns = (info[name].tolist() for name in INFO)
-        return [dict(zip(INFO, row, strict=True)) for row in zip(*columns, strict=True)]
+        names = [name for name in info if f"_{name}" in info and not name.startswith("final_")]
+        columns = (info[name].tolist() for name in names)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def close(self) -> None:
         """Close the batch."""

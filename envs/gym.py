@@ -225,10 +225,12 @@ class Env(_Face, gym.Env[Any, Any]):
     Args:
         task: the registered ID (filled in by Gymnasium).
         **keywords: camera, sensors, levels, split, layout, image_size, tile_size, agent_view_size, max_steps,
-            action_repeat (see `GridSimulation`), render_mode, device, and the task's own.
+            action_repeat (see `GridSimulation`), render_mode, device, those of mazes (see `Navigation`), and the
+            task's own.
 
     `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
-    `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success".
+    `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success", and in mazes Habitat's
+    measures (see `Navigation.measures`).
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -344,7 +346,8 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         **keywords: those of `Env`, and num_threads (None: every core).
 
     Slot i after `reset(seed=s)` equals `Env` after `reset(seed=s + i)`, whatever the batch size and threads.
-    `info` has arrays "level", "mission" and "success", and with SAME_STEP "final_obs" and "final_info".
+    `info` has arrays "level", "mission" and "success", in mazes Habitat's measures (see `Navigation.measures`), and
+    with SAME_STEP "final_obs" and "final_info".
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012

@@ -147,6 +147,7 @@ def vizdoom_single() -> Play | None:
     game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
     game.set_screen_format(vizdoom.ScreenFormat.RGB24)
     game.set_window_visible(False)
+    game.set_doom_config_path(str(Path(tempfile.gettempdir()) / "visnav-benchmark-vizdoom.ini"))  # it writes one
     game.init()
     buttons = np.eye(game.get_available_buttons_size(), dtype=int).tolist()
     actions = np.random.default_rng(0).integers(0, len(buttons), CHUNK)

@@ -151,7 +151,7 @@ def open_run(
             actor.start()
         action, probabilities = actor.act(episode.observation)
         space = episode.env.action_space
-        return within(space, action) if isinstance(space, gym.spaces.Box) else (action, probabilities)
+        return within(space, np.asarray(action)) if isinstance(space, gym.spaces.Box) else (action, probabilities)
 
     keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
     return Episode(config.id, split=split, **keywords), choose

@@ -125,16 +125,19 @@ class View(NamedTuple):
 
 def make_scratch(width: int, cells: int) -> Scratch:
     """Room for pictures of so many columns, in a grid of so many cells."""
-    i32, f32 = np.int32, np.float32
-    columns = {name: np.zeros(width, i32) for name in ("top", "bottom", "texel", "mask")}
-    columns |= {name: np.zeros(width, f32) for name in ("depth", "pace", "edge")}
     return Scratch(
-        **columns,
+        depth=np.zeros(width, np.float32),
+        top=np.zeros(width, np.int32),
+        bottom=np.zeros(width, np.int32),
+        texel=np.zeros(width, np.int32),
+        mask=np.zeros(width, np.int32),
+        pace=np.zeros(width, np.float32),
+        edge=np.zeros(width, np.float32),
         shade=np.zeros((3, width), np.uint32),
-        label=np.zeros((2, width), i32),
+        label=np.zeros((2, width), np.int32),
         pick=np.zeros(width, np.uint32),
         seen=np.zeros(cells, np.uint8),
-        things=np.zeros(cells, i32),
+        things=np.zeros(cells, np.int32),
     )
 
 

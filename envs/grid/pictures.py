@@ -25,6 +25,7 @@ from visnav.envs.grid.lens import (
     TEXTURES,
     UNNUMBERED,
     Canvas,
+    Lens,
     Scratch,
     make_lens,
     make_scratch,
@@ -54,7 +55,7 @@ class Moves(NamedTuple):
 class Camera(Protocol):
     """What a simulation needs of a camera."""
 
-    spaces: dict[str, spaces.Box]  # every picture that it can draw
+    spaces: dict[str, spaces.Box[Any]]  # every picture that it can draw
 
     def draw(self, lo: int, hi: int, rows: Rows, pictures: Pictures, moves: Moves | None = None) -> None:
         """Write rows lo..hi of the pictures, after their step where `moves` are given."""
@@ -115,7 +116,7 @@ class SymbolCamera:
     """MiniGrid's `image`: (V, V, 3) uint8 of kind, colour and state."""
 
     def __init__(self, num_envs: int, view_size: int) -> None:
-        self.spaces = {"image": spaces.Box(0, 255, (view_size, view_size, 3), np.uint8)}
+        self.spaces: dict[str, spaces.Box[Any]] = {"image": spaces.Box(0, 255, (view_size, view_size, 3), np.uint8)}
         self._view = np.zeros((num_envs, view_size**2), np.uint8)
 
     def draw(self, lo: int, hi: int, rows: Rows, pictures: Pictures, moves: Moves | None = None) -> None:
@@ -132,7 +133,7 @@ class TileCamera:
     def __init__(self, name: str, task: Task, num_envs: int, view_size: int, options: CameraOptions) -> None:
         cells = (view_size, view_size) if name == "tiles" else (task.height, task.width)
         tile_size = _tile_size(name, cells, options)
-        self.spaces = {"rgb": rgb_space(cells[0] * tile_size, cells[1] * tile_size)}
+        self.spaces: dict[str, spaces.Box[Any]] = {"rgb": rgb_space(cells[0] * tile_size, cells[1] * tile_size)}
         self._loops = loops.FROM_ABOVE[name]
         self._tiles = _as_words(tile_table(tile_size))
         self._view = np.zeros((num_envs, view_size**2), np.uint8)
@@ -160,16 +161,18 @@ class FirstPersonCamera:
             raise ValueError(f"noise is a share of full white, 0 to 1; got {noise!r}")
         textures = check_name("textures", options.textures or "fixed", TEXTURES)
         lighting = check_name("lighting", options.lighting or "fixed", LIGHTING)
-        self._lens = make_lens((height, width), float(field_of_view), textures, lighting, float(noise), task.continuous)
-        self._num_cells = task.width * task.height
+        self._lens: Lens = make_lens(
+            (height, width), float(field_of_view), textures, lighting, float(noise), task.continuous
+        )
+        self._num_cells: int = task.width * task.height
         self._scratch: dict[int, Scratch] = {}  # by thread
-        self.spaces = {
+        self.spaces: dict[str, spaces.Box[Any]] = {
             "depth": depth_space(height, width, float(FAR)),
             "instance": instance_space(height, width, UNNUMBERED + self._num_cells),
             "rgb": rgb_space(height, width),
             "semantic": semantic_space(height, width, len(SEMANTIC_CLASSES)),
         }
-        self._unwanted = {name: np.zeros((num_envs, 0), space.dtype) for name, space in self.spaces.items()}
+        self._unwanted: Pictures = {name: np.zeros((num_envs, 0), space.dtype) for name, space in self.spaces.items()}
 
     def draw(self, lo: int, hi: int, rows: Rows, pictures: Pictures, moves: Moves | None = None) -> None:
         if moves is not None:
@@ -204,7 +207,7 @@ class FirstPersonCamera:
         loops.boxes_rows(
             0, num_envs, width, instance.reshape(num_envs, -1), semantic.reshape(num_envs, -1), place, found, count
         )
-        targets = []
+        targets: list[dict[str, NDArray[Any]]] = []
         for rows, amount in zip(found, count.tolist(), strict=True):
             table = rows[:amount][np.argsort(rows[:amount, 5])]
             targets.append(

@@ -53,6 +53,25 @@ def test_steps_agree_with_single_worlds(sensors: tuple[str, ...]) -> None:
     assert ends > 30
 
 
+def test_mazes_bring_habitats_measures() -> None:
+    """Continuous actions, two sensors, and the measures in every world's info, those of the episode at its end."""
+    maze = "visnav/Maze-PointGoal-7x7-v0"
+    envs = VisnavVecEnv(gym.make_vec(maze, num_envs=2, autoreset_mode="SameStep", max_steps=5))
+    single = gym.make(maze, max_steps=5)
+    envs.seed(3)
+    envs.reset()
+    single.reset(seed=3)
+    actions = np.array([[1.0, 0.5], [-1.0, 0.0]], np.float32)
+    for step in range(5):
+        _, _, done, infos = envs.step(actions)
+        observation, _, _, _, info = single.step(actions[0])
+        assert {"spl", "soft_spl", "distance_to_goal", "collisions", "is_collision"} <= info.keys()
+        assert {name: infos[0][name] for name in info} == info
+        assert done.all() == (step == 4)
+    for name, values in observation.items():
+        np.testing.assert_array_equal(infos[0]["terminal_observation"][name], values)
+
+
 def assert_same(batch: Any, i: int, single: Any) -> None:
     if isinstance(single, dict):
         assert batch.keys() == single.keys()
