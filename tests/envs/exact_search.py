@@ -63,8 +63,9 @@ def _key(state: dict[str, np.ndarray], row: int) -> bytes:
 def cannot_be_solved(simulation: GridSimulation, slot: int) -> bool:
     """Whether the slot's episode is proven to be hopeless, on the most hopeful assumptions.
 
-    The agent is let through objects, as if each could be put aside, and may use for ever every key that it gets to,
-    in boxes too: what it cannot get to even so, it cannot get to by the rules. Where this is False, nothing is proven.
+    The agent is let through objects that it may pick up, as if each could be put aside, and may use for ever every key
+    that it gets to, in boxes too: what it cannot get to even so, it cannot get to by the rules. Where this is False,
+    nothing is proven.
     """
     world, objective = simulation.world, simulation.task.objective
     cells = world.cells[slot].astype(int)
@@ -78,8 +79,11 @@ def cannot_be_solved(simulation: GridSimulation, slot: int) -> bool:
         keys.add(int(world.contents[slot, hand >> 8]) >> 4 & 7)
     reached = np.zeros(cells.shape, bool)
     reached[world.agent[slot, 1], world.agent[slot, 0]] = True
+    solid = (kinds == WALL_KIND) | (kinds == LAVA_KIND)
+    if objective in (FETCH, PUT_NEAR):  # picking up any but one look fails
+        solid |= np.isin(kinds, (KEY, BALL)) & (cells & LOOK != world.target[slot, 2])
     while True:
-        closed = (kinds == WALL_KIND) | (kinds == LAVA_KIND) | ((kinds == DOOR_LOCKED) & ~np.isin(colors, list(keys)))
+        closed = solid | ((kinds == DOOR_LOCKED) & ~np.isin(colors, list(keys)))
         around = reached.copy()
         around[1:] |= reached[:-1]
         around[:-1] |= reached[1:]

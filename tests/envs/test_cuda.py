@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from visnav.envs import batch
-from visnav.envs.grid import cameras, first_person, motion, rules
+from visnav.envs.grid import cameras, expert, first_person, motion, rules
 from visnav.envs.grid.lens import Canvas, make_lens, make_scratch
 from visnav.envs.grid.levels import TASKS
+from visnav.envs.grid.paths import make_search
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.tiles import tile_table
 from visnav.envs.grid.world import OBJECT_GOAL, POINT_GOAL, Params, make_outcome, make_world
@@ -65,6 +66,15 @@ def test_the_first_person_camera_compiles_to_ptx_and_counts_in_float32(monkeypat
     doubles = [line.split()[0] for line in ptx.splitlines() if ".f64" in line and ".reg" not in line]
     in_sine_and_cosine = ["cvt.rn.f64.s64", "mul.f64", "cvt.rn.f32.f64"]  # CUDA's own, for angles beyond 10^5
     assert doubles == 2 * in_sine_and_cosine
+
+
+def test_the_expert_compiles_to_ptx_and_counts_in_integers(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS["MiniGrid-DoorKey-8x8-v0"]()
+    args = (make_world(2, task), expert.means_of(task), make_search(8, 8), np.zeros(2, np.int64))
+    ptx = compile_to_ptx(expert.next_action, args, monkeypatch)
+    assert ".visible .entry" in ptx
+    assert ".f64" not in ptx
+    assert ".f32" not in ptx
 
 
 @pytest.mark.parametrize("actions", ["continuous", "discrete"])

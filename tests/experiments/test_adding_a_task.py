@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 from visnav.agents.evaluate import evaluate
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.envs import TASKS, LevelError
+from visnav.envs.grid.planner import Expert
 
 SHOWN = Path(__file__).parents[2] / "docs" / "two_rooms.py"
 ID = "me/TwoRooms-6x6-v0"
@@ -41,6 +43,25 @@ def test_learns_it(task: str) -> None:
         pass
     result = evaluate(learner.policy, gym.make_vec(task, num_envs=64, split="test"), 256, seed=1)
     assert result.successes.mean() >= 0.90
+
+
+def test_a_maze_is_one_file_with_one_entry_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(SHOWN.with_name("ring_road.py"), tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(TASKS)
+    envs = gym.make_vec("ring_road:me/RingRoad-PointGoal-9x9-v0", num_envs=64, textures="all", max_steps=200)
+    assert set(TASKS) - before == {"me/RingRoad-PointGoal-9x9-v0"}
+    observation, _ = envs.reset(seed=0)
+    assert {name: array.shape for name, array in observation.items()} == {
+        "pointgoal_with_gps_compass": (64, 2),
+        "rgb": (64, 64, 64, 3),
+    }
+    assert len(set(envs.unwrapped.layouts.tolist())) > 60
+    expert, won = Expert(envs), np.zeros(64, bool)
+    for _ in range(200):
+        _, _, _, _, info = envs.step(expert.actions())
+        won |= info["success"]
+    assert won.all()
 
 
 def test_editing_it_is_seen_by_the_next_import(tmp_path: Path) -> None:
