@@ -216,7 +216,7 @@ def _fill_row_rgb(r, lens, scratch, atlas, rgb, texels, side, x, y, dx, dy, red,
         )
 
 
-# --- the camera ---
+# --- the camera ---------------------------------------------------------------------------------------------
 
 
 @jit

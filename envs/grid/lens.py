@@ -38,9 +38,9 @@ ZERO, HALF, ONE, TWO = F(0), F(0.5), F(1), F(2)
 WALL_HEIGHT = F(1.0)  # m
 EYE_HEIGHT = F(0.5)  # m
 NEAR = F(0.02)  # m; nothing nearer is drawn
-FAR = F(64.0)  # m; floor and ceiling end here
+FAR = F(512.0)  # m; floor and ceiling end here, and grids may not be larger
 BIG = F(1e30)
-WRAP = F(256.0)  # m added to floor positions, which keeps them positive within FAR
+WRAP = F(2048.0)  # m added to floor positions, which keeps them positive within FAR
 
 BALL_RADIUS = F(0.3)  # m
 BOX_HALF, BOX_HEIGHT = F(0.27), F(0.46)  # m
@@ -150,7 +150,7 @@ def make_lens(
     return Lens(height, width, F(focal), TEXTURES[textures], LIGHTING[lighting], F(noise * 255), at_pose)
 
 
-# --- rays and pixels ---
+# --- rays and pixels ----------------------------------------------------------------------------------------
 
 
 @jit
@@ -247,7 +247,7 @@ def instance_of(cell, at):  # type: ignore[no-untyped-def]
     return number if number else np.int32(UNNUMBERED + at)
 
 
-# --- doors ---
+# --- doors --------------------------------------------------------------------------------------------------
 
 
 @jit

@@ -5,6 +5,7 @@ A camera is handed rows lo..hi of the worlds and the arrays of the sensors that 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -152,6 +153,11 @@ class FirstPersonCamera:
     """What the agent sees with its own eyes: rgb, depth, semantic, instance."""
 
     def __init__(self, task: Task, num_envs: int, options: CameraOptions) -> None:
+        reach = math.hypot(task.width, task.height)
+        if reach > FAR:
+            raise ValueError(
+                f'camera="first_person" sees {FAR:g} m; a grid of {task.width} x {task.height} m is wider than that'
+            )
         height, width = _image_size(options.image_size or (64, 64))
         field_of_view = 90.0 if options.field_of_view is None else options.field_of_view
         if not isinstance(field_of_view, Real) or not 10 <= field_of_view <= 150:

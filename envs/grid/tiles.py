@@ -192,6 +192,8 @@ def render_tile(look: int, agent_dir: int, highlight: bool, tile_size: int) -> I
 def move_agent(frame: Image, tile_size: int, look: int, place: tuple[float, float], direction: float) -> None:
     """In a picture of the whole grid, take the agent out of the middle of its cell and draw it where it stands.
 
+    Half as large as in the middle of a cell, it keeps within the disc that it is, up to its corners.
+
     Args:
         frame: (rows * tile_size, columns * tile_size, 3), changed in place.
         look: kind | colour << 4 of the cell that it is in, which it sees.
@@ -200,9 +202,10 @@ def move_agent(frame: Image, tile_size: int, look: int, place: tuple[float, floa
     """
     top, left = int(place[1]) * tile_size, int(place[0]) * tile_size
     frame[top : top + tile_size, left : left + tile_size] = render_tile(look, NO_AGENT, True, tile_size)
-    covered = _Canvas(tile_size).agent(direction).reshape(tile_size, SAMPLES, tile_size, SAMPLES).mean(axis=(1, 3))
-    top, left = (round((k - 0.5) * tile_size) for k in (place[1], place[0]))
-    under = frame[top : top + tile_size, left : left + tile_size]
+    side = tile_size // 2
+    covered = _Canvas(side).agent(direction).reshape(side, SAMPLES, side, SAMPLES).mean(axis=(1, 3))
+    top, left = (round(k * tile_size - side / 2) for k in (place[1], place[0]))
+    under = frame[top : top + side, left : left + side]
     under += (covered[..., None] * (np.array((255, 0, 0)) - under)).astype(np.int16).astype(np.uint8)
 
 
