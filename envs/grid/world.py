@@ -100,9 +100,7 @@ class Slots(NamedTuple):
     stream: NDArray[np.uint64]  # (N, 6) generator of level numbers
     next_level: NDArray[np.int64]  # (N,) level to play next, -1 = draw one
     level: NDArray[np.int64]  # (N,) level being played
-    layout: NDArray[
-        np.uint64
-    ]  # (N,) hash of its start: looks of the cells, what boxes hold, agent pose, what it carries
+    layout: NDArray[np.uint64]  # (N,) hash of its start: looks of cells, what boxes hold, agent pose, what it carries
     num_objects: NDArray[np.int32]  # (N,) objects placed so far
     failed: NDArray[np.bool_]  # (N,) the level could not be made
     scratch: NDArray[np.int32]  # (N, S) room for level functions to work in
