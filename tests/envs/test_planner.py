@@ -168,6 +168,66 @@ def test_carrying_things_takes_at_most_a_quarter_more_than_the_shortest(name: st
     assert lengths.sum() <= 1.05 * fewest.sum()
 
 
+NESTED = """
+###########
+#>.r#.b#.G#
+#...R..B..#
+#...#..#..#
+###########
+
+r = red key
+R = locked red door
+b = blue key
+B = locked blue door
+"""
+BOXED_IN = """
+#########
+#.#######
+#>.ox.DG#
+#.#######
+#########
+
+o = blue ball
+x = red box with yellow key
+D = locked yellow door
+"""
+HELD_IN_A_BOX = """
+########
+#>...DG#
+#..#####
+########
+
+D = locked green door
+carrying = grey box with green key
+"""
+SHUT_IN = """
+#########
+#>.o..#G#
+######D.#
+#k......#
+#########
+
+o = blue ball
+D = locked yellow door
+k = yellow key
+"""
+
+
+@pytest.mark.parametrize(("drawn", "ratio"), [(NESTED, 1.0), (BOXED_IN, 2.0), (HELD_IN_A_BOX, 1.25)])
+def test_one_thing_after_another_is_cleared_from_the_way(drawn: str, ratio: float) -> None:
+    env = gym.make("visnav/MiniGrid-DoorKey-8x8-v0", layout=drawn, camera="symbolic")
+    env.reset(seed=0)
+    actions = plan(env)
+    assert len(actions) <= ratio * fewest_actions(env.unwrapped.simulation, 0, limit=len(actions))
+
+
+def test_where_there_is_no_way_the_expert_says_so() -> None:
+    env = gym.make("visnav/MiniGrid-DoorKey-8x8-v0", layout=SHUT_IN, camera="symbolic")
+    env.reset(seed=0)
+    assert plan(env) is None
+    assert fewest_actions(env.unwrapped.simulation, 0, limit=100) is None
+
+
 # --- every level is solved, or proven to be hopeless --------------------------------------------------------
 
 
