@@ -13,10 +13,11 @@ import pytest
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
+import visnav.envs
 from visnav.envs import batch
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.navigation import RADIUS, STRIDE, TURN
-from visnav.envs.grid.planner import Expert
+from visnav.envs.grid.planner import Expert, plan
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import EMPTY, GOAL_KIND, POINT_GOAL, WALL, Task
 
@@ -88,7 +89,21 @@ def one_wall(rng, level):  # type: ignore[no-untyped-def]
 
 def one_wall_task() -> Task:
     """A maze in which distances are easily told."""
-    return Task(level=one_wall, width=7, height=7, max_steps=500, missions=("go",), objective=POINT_GOAL)
+    return Task(
+        level=one_wall, width=7, height=7, max_steps=500, missions=("go",), objective=POINT_GOAL, camera="first_person"
+    )
+
+
+def test_a_maze_of_ones_own_is_one_function_and_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visnav.envs.gym, "TASKS", dict(visnav.envs.TASKS))
+    visnav.envs.register({"me/OneWall-v0": one_wall_task})
+    env = gym.make("me/OneWall-v0", actions="discrete", sensors=("rgb", "pointgoal_with_gps_compass", "depth"))
+    observation, _ = env.reset(seed=0)
+    assert observation["depth"].shape == (64, 64, 1)
+    played = [env.step(action) for action in plan(env)]
+    assert played[-1][4]["success"]
+    assert played[-1][4]["spl"] > 0.95
+    gym.registry.pop("me/OneWall-v0")
 
 
 @pytest.fixture
