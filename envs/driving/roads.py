@@ -1,0 +1,234 @@
+"""Build roads from lanes between named nodes, and flatten them to the arrays that kernels read.
+
+    network = Network()
+    for number in range(2):
+        network.add("a", "b", straight((0, 4 * number), (100, 4 * number)))
+    roads = make_roads([network])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from visnav.envs.driving.world import (
+    CIRCULAR,
+    LANE_WIDTH,
+    POLYLINE,
+    REAL,
+    SINE,
+    STRAIGHT,
+    STRIPED,
+    Roads,
+)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One lane; made by `straight`, `sine`, `circular` or `polyline`. Fields as in `world.Roads`."""
+
+    kind: int
+    length: float
+    x: float = 0.0
+    y: float = 0.0
+    heading: float = 0.0
+    cos: float = 1.0
+    sin: float = 0.0
+    amplitude: float = 0.0
+    pulsation: float = 0.0
+    phase: float = 0.0
+    radius: float = 1.0
+    turn: float = 1.0
+    points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))  # (P, 4) x, y, unit tangent
+    width: float = LANE_WIDTH
+    speed_limit: float = 20.0
+    left_line: int = STRIPED
+    right_line: int = STRIPED
+    forbidden: bool = False
+    priority: int = 0
+    merging: bool = False
+    arrival: bool = False
+
+
+Point = Sequence[float] | NDArray[np.float64]
+
+
+def straight(start: Point, end: Point, lines: tuple[int, int] = (STRIPED, STRIPED), **rest: float) -> Lane:
+    """A straight lane from (x, y) to (x, y); `lines` at its left and right.
+
+    Args:
+        **rest: width (m), speed_limit (m/s), forbidden, priority, merging, arrival.
+    """
+    dx, dy = float(end[0]) - float(start[0]), float(end[1]) - float(start[1])
+    length = float(np.hypot(dx, dy))
+    if length == 0:
+        raise ValueError(f"a lane has a length; this one starts and ends at {tuple(start)}")
+    return Lane(
+        STRAIGHT, length, float(start[0]), float(start[1]), float(np.arctan2(dy, dx)), dx / length, dy / length,
+        left_line=lines[0], right_line=lines[1], **rest,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def sine(
+    start: Point,
+    end: Point,
+    amplitude: float,
+    pulsation: float,
+    phase: float,
+    lines: tuple[int, int] = (STRIPED, STRIPED),
+    **rest: float,
+) -> Lane:
+    """A straight lane that sways by amplitude · sin(pulsation · s + phase) to its right, s m along its axis."""
+    axis = straight(start, end, lines, **rest)
+    return Lane(**{**vars(axis), "kind": SINE, "amplitude": amplitude, "pulsation": pulsation, "phase": phase})
+
+
+def circular(
+    center: Point,
+    radius: float,
+    start_phase: float,
+    end_phase: float,
+    clockwise: bool = True,
+    lines: tuple[int, int] = (STRIPED, STRIPED),
+    **rest: float,
+) -> Lane:
+    """An arc from one angle (rad) to another, as seen from its centre; angles grow clockwise on the map."""
+    turn = 1.0 if clockwise else -1.0
+    length = radius * (end_phase - start_phase) * turn
+    if length <= 0:
+        raise ValueError(
+            f"an arc that turns {'clockwise ends after' if clockwise else 'anticlockwise ends before'} the angle it "
+            f"starts from; got start_phase={start_phase}, end_phase={end_phase}"
+        )
+    return Lane(
+        CIRCULAR, length, float(center[0]), float(center[1]), phase=start_phase, radius=radius, turn=turn,
+        left_line=lines[0], right_line=lines[1], **rest,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def polyline(points: ArrayLike, lines: tuple[int, int] = (STRIPED, STRIPED), **rest: float) -> Lane:
+    """A lane through points (M, 2), resampled every metre (LinearSpline2D of `highway_env/road/spline.py`)."""
+    given = np.asarray(points, REAL)
+    if given.ndim != 2 or given.shape[1] != 2 or len(given) < 2:
+        raise ValueError(f"a polyline has at least two points (x, y); got an array of shape {given.shape}")
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(given, axis=0).T))])
+    if along[-1] < 2:
+        raise ValueError(f"a polyline is at least 2 m long; this one has {along[-1]:.2f} m")
+    samples = np.arange(int(along[-1]) + 1)
+    xy = np.stack([np.interp(samples, along, given[:, axis]) for axis in range(2)], axis=1)
+    step = np.diff(xy, axis=0)
+    step = np.concatenate([step, step[-1:]])
+    tangent = step / np.hypot(*step.T)[:, None]
+    return Lane(
+        POLYLINE, float(along[-1]), points=np.concatenate([xy, tangent], axis=1),
+        left_line=lines[0], right_line=lines[1], **rest,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+class Network:
+    """Lanes between named nodes, in the order in which highway-env's RoadNetwork searches them."""
+
+    def __init__(self) -> None:
+        self.graph: dict[str, dict[str, list[Lane]]] = {}
+
+    def add(self, from_node: str, to_node: str, lane: Lane) -> None:
+        """Add a lane to the right of those that already lead from one node to the other."""
+        self.graph.setdefault(from_node, {}).setdefault(to_node, []).append(lane)
+
+    def segments(self) -> list[tuple[str, str]]:
+        """(from node, to node) of every segment, by number."""
+        return [(start, end) for start, ends in self.graph.items() for end in ends]
+
+    def lane_number(self, from_node: str, to_node: str, number: int = 0) -> int:
+        """Place of a lane in the lane axis of `Roads`."""
+        before = 0
+        for start, end in self.segments():
+            if (start, end) == (from_node, to_node):
+                return before + number
+            before += len(self.graph[start][end])
+        raise ValueError(f"no segment leads from {from_node!r} to {to_node!r}; there are {self.segments()}")
+
+    def route(self, from_node: str, to_node: str, destination: str) -> list[int]:
+        """Segments, by number, from this one to the destination: the shortest, as highway-env searches it."""
+        numbers = {segment: k for k, segment in enumerate(self.segments())}
+        queue = [[from_node, to_node]]
+        while queue:
+            path = queue.pop(0)
+            if path[-1] == destination:
+                return [numbers[segment] for segment in zip(path, path[1:], strict=False)]
+            queue += [[*path, node] for node in sorted(self.graph.get(path[-1], {})) if node not in path[1:]]
+        raise ValueError(f"no route leads from {to_node!r} to {destination!r}")
+
+
+_LANE_FIELDS = (
+    "kind", "x", "y", "heading", "cos", "sin", "length", "amplitude", "pulsation", "phase", "radius", "turn", "width",
+    "speed_limit", "left_line", "right_line", "forbidden", "priority", "merging", "arrival",
+)  # fmt: skip
+_NUMBERED = {"kind": np.int8, "left_line": np.int8, "right_line": np.int8, "priority": np.int8}
+_FLAGS = ("forbidden", "merging", "arrival")
+
+
+def make_roads(networks: Sequence[Network]) -> Roads:
+    """The bank of these roads."""
+    lanes = [[lane for s, e in net.segments() for lane in net.graph[s][e]] for net in networks]
+    segments = [net.segments() for net in networks]
+    count, most_lanes = len(networks), max(map(len, lanes))
+    most_segments = max(map(len, segments))
+    most_points = max([sum(len(lane.points) for lane in road) for road in lanes] + [1])
+
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name in _LANE_FIELDS:
+        dtype = np.bool_ if name in _FLAGS else _NUMBERED.get(name, REAL)
+        array = np.full((count, most_lanes), -1 if name == "kind" else 0, dtype)
+        for r, road in enumerate(lanes):
+            array[r, : len(road)] = [getattr(lane, name) for lane in road]
+        arrays[name] = array
+
+    first_point, num_points = np.zeros((2, count, most_lanes), np.int32)
+    points = np.zeros((count, most_points, 4), REAL)
+    segment, number = np.full((2, count, most_lanes), -1, np.int16)
+    from_node, to_node, first_lane, segment_lanes = np.full((4, count, most_segments), -1, np.int16)
+    most_ways = 1
+    for road_segments in segments:
+        for nodes in zip(*road_segments, strict=True):
+            most_ways = max(most_ways, *(nodes.count(node) for node in nodes))
+    following, preceding = np.full((2, count, most_segments, most_ways), -1, np.int16)
+
+    for r, net in enumerate(networks):
+        at = 0
+        for k, lane in enumerate(lanes[r]):
+            first_point[r, k], num_points[r, k] = at, len(lane.points)
+            points[r, at : at + len(lane.points)] = lane.points
+            at += len(lane.points)
+        nodes = {name: k for k, name in enumerate(dict.fromkeys(n for pair in segments[r] for n in pair))}
+        at = 0
+        for k, (start, end) in enumerate(segments[r]):
+            lanes_here = len(net.graph[start][end])
+            from_node[r, k], to_node[r, k] = nodes[start], nodes[end]
+            first_lane[r, k], segment_lanes[r, k] = at, lanes_here
+            segment[r, at : at + lanes_here] = k
+            number[r, at : at + lanes_here] = np.arange(lanes_here)
+            at += lanes_here
+            after = [j for j, pair in enumerate(segments[r]) if pair[0] == end]
+            before = [j for j, pair in enumerate(segments[r]) if pair[1] == start]
+            following[r, k, : len(after)] = after
+            preceding[r, k, : len(before)] = before
+
+    return Roads(
+        num_lanes=np.array([len(road) for road in lanes], np.int32),
+        first_point=first_point,
+        num_points=num_points,
+        points=points,
+        segment=segment,
+        number=number,
+        from_node=from_node,
+        to_node=to_node,
+        first_lane=first_lane,
+        segment_lanes=segment_lanes,
+        following=following,
+        preceding=preceding,
+        **arrays,  # type: ignore[arg-type]
+    )
