@@ -1,15 +1,13 @@
 """Build roads from lanes between named nodes, and flatten them to the arrays that kernels read.
 
-    network = Network()
-    for number in range(2):
-        network.add("a", "b", straight((0, 4 * number), (100, 4 * number)))
-    roads = make_roads([network])
+A `Network` takes lanes one by one: `network.add("a", "b", straight((0, 0), (100, 0)))`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -158,7 +156,7 @@ class Network:
         while queue:
             path = queue.pop(0)
             if path[-1] == destination:
-                return [numbers[segment] for segment in zip(path, path[1:], strict=False)]
+                return [numbers[segment] for segment in pairwise(path)]
             queue += [[*path, node] for node in sorted(self.graph.get(path[-1], {})) if node not in path[1:]]
         raise ValueError(f"no route leads from {to_node!r} to {destination!r}")
 

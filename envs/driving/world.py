@@ -50,7 +50,6 @@ KP_LATERAL = 1 / 0.6  # 1/s
 TAU_PURSUIT = 0.1  # s ahead whose lane heading is steered to
 
 ACC_MAX = 6.0  # m/s²
-POLITENESS = 0.0
 LANE_CHANGE_MIN_ACC_GAIN = 0.2  # m/s²
 LANE_CHANGE_MAX_BRAKING_IMPOSED = 2.0  # m/s²
 LANE_CHANGE_DELAY = 1.0  # s
@@ -170,9 +169,18 @@ class World(NamedTuple):
     road: NDArray[np.int32]  # (N,) index into the bank
     goal: Reals  # (N, 3) x, y, heading
     step_count: NDArray[np.int32]  # (N,) policy steps since the reset
+    time: Reals  # (N,) s since the reset, added up as the original does
     substeps: NDArray[np.int32]  # (N,) simulation steps since the reset (and before it, where traffic warms up)
     rng: NDArray[np.uint64]  # (N, 6) the episode's generator
     phase: NDArray[np.uint8]  # (N,) PLAYING, ENDED, CHOSEN, FRESH or UNSTARTED
+
+
+class Tables(NamedTuple):
+    """Where the vehicles of each row are on each lane of its road; filled whenever they move, no part of the state."""
+
+    along: Reals  # (N, L, V) m from the lane's start
+    across: Reals  # (N, L, V) m to the right of its middle
+    near: Reals  # (N, L, V) as `along`, but NaN where no driver looks: beside the lane, absent, or a landmark
 
 
 class Slots(NamedTuple):
@@ -340,10 +348,16 @@ def make_world(num_envs: int, vehicles: int, route_length: int) -> World:
         road=np.zeros(num_envs, np.int32),
         goal=np.zeros((num_envs, 3), REAL),
         step_count=np.zeros(num_envs, np.int32),
+        time=np.zeros(num_envs, REAL),
         substeps=np.zeros(num_envs, np.int32),
         rng=np.zeros((num_envs, WORDS), np.uint64),
         phase=np.full(num_envs, UNSTARTED, np.uint8),
     )
+
+
+def make_tables(num_envs: int, lanes: int, vehicles: int) -> Tables:
+    """Room for the tables of N rows."""
+    return Tables(*(np.full((num_envs, lanes, vehicles), np.nan, REAL) for _ in Tables._fields))
 
 
 def make_slots(num_envs: int) -> Slots:
