@@ -27,7 +27,7 @@ OBJECT_SIZE = 2.0  # m, of obstacles and landmarks along both sides
 def _set_gains(i, v, behaviour, world):  # type: ignore[no-untyped-def]
     """What linear traffic multiplies speed error, approach and lack of room by, then heading and lateral error."""
     speed, approach, room = 0.3, 0.3, 2.0
-    if behaviour == AGGRESSIVE or behaviour == DEFENSIVE:
+    if behaviour in (AGGRESSIVE, DEFENSIVE):
         gain = 0.8 if behaviour == AGGRESSIVE else 1.2
         speed, approach = gain / (0.25 * 30), gain / (0.75 * 30)
         room = 0.5 if behaviour == AGGRESSIVE else 2.0
@@ -38,7 +38,7 @@ def _set_gains(i, v, behaviour, world):  # type: ignore[no-untyped-def]
 @jit
 def put(i, v, x, y, heading, speed, behaviour, world, roads):  # type: ignore[no-untyped-def]
     """Put something at (x, y) m into place v of row i, following the lane and keeping the speed (m/s) it has there."""
-    is_object = behaviour == OBSTACLE or behaviour == LANDMARK
+    is_object = behaviour in (OBSTACLE, LANDMARK)
     world.x[i, v], world.y[i, v], world.heading[i, v], world.speed[i, v] = x, y, heading, speed
     world.length[i, v] = OBJECT_SIZE if is_object else VEHICLE_LENGTH
     world.width[i, v] = OBJECT_SIZE if is_object else VEHICLE_WIDTH
