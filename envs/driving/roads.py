@@ -140,6 +140,33 @@ class Network:
         """(from node, to node) of every segment, by number."""
         return [(start, end) for start, ends in self.graph.items() for end in ends]
 
+    def node_number(self, node: str) -> int:
+        """Place of a node in the node axes of `Roads`."""
+        return self.nodes().index(node)
+
+    def nodes(self) -> list[str]:
+        """Every node, by number: as segments first name them."""
+        return list(dict.fromkeys(node for segment in self.segments() for node in segment))
+
+    def toward(self) -> NDArray[np.int16]:
+        """(D, D) segment that begins the shortest way from a node to another; -1 where none leads there.
+
+        Of ways of equal length it is the first in the alphabet, as highway-env searches them.
+        """
+        nodes = self.nodes()
+        numbers = {segment: k for k, segment in enumerate(self.segments())}
+        table = np.full((len(nodes), len(nodes)), -1, np.int16)
+        for start in nodes:
+            paths = [[start]]
+            while paths:
+                path = paths.pop(0)
+                for node in sorted(self.graph.get(path[-1], {})):
+                    if node != start and table[nodes.index(start), nodes.index(node)] < 0:
+                        way = [*path, node]
+                        table[nodes.index(start), nodes.index(node)] = numbers[way[0], way[1]]
+                        paths.append(way)
+        return table
+
     def lane_number(self, from_node: str, to_node: str, number: int = 0) -> int:
         """Place of a lane in the lane axis of `Roads`."""
         before = 0
@@ -195,13 +222,17 @@ def make_roads(networks: Sequence[Network]) -> Roads:
             most_ways = max(most_ways, *(nodes.count(node) for node in nodes))
     following, preceding = np.full((2, count, most_segments, most_ways), -1, np.int16)
 
+    most_nodes = max(len(net.nodes()) for net in networks)
+    toward = np.full((count, most_nodes, most_nodes), -1, np.int16)
+
     for r, net in enumerate(networks):
         at = 0
         for k, lane in enumerate(lanes[r]):
             first_point[r, k], num_points[r, k] = at, len(lane.points)
             points[r, at : at + len(lane.points)] = lane.points
             at += len(lane.points)
-        nodes = {name: k for k, name in enumerate(dict.fromkeys(n for pair in segments[r] for n in pair))}
+        nodes = {name: k for k, name in enumerate(net.nodes())}
+        toward[r, : len(nodes), : len(nodes)] = net.toward()
         at = 0
         for k, (start, end) in enumerate(segments[r]):
             lanes_here = len(net.graph[start][end])
@@ -228,5 +259,6 @@ def make_roads(networks: Sequence[Network]) -> Roads:
         segment_lanes=segment_lanes,
         following=following,
         preceding=preceding,
+        toward=toward,
         **arrays,  # type: ignore[arg-type]
     )

@@ -13,8 +13,11 @@ import pytest
 
 pytest.importorskip("highway_env")
 
+import itertools
+
 from highway_env.road.lane import AbstractLane
 from highway_env.road.road import RoadNetwork
+
 from visnav.envs.driving import lanes
 from visnav.envs.driving.layouts.exit import exit_network
 from visnav.envs.driving.layouts.intersection import intersection_network
@@ -33,8 +36,12 @@ CASES: list[tuple[str, dict[str, Any], Callable[[], Network]]] = [
     ("roundabout-v0", {}, roundabout_network),
     ("roundabout-generic-v0", {}, partial(roundabout_generic_network, 20, 2)),
     *(
-        ("roundabout-generic-v0", {"roundabout_radius": r, "roundabout_lanes": n}, partial(roundabout_generic_network, r, n))
-        for r, n in ((15, 1), (30, 3), (60, 4))
+        (
+            "roundabout-generic-v0",
+            {"roundabout_radius": radius, "roundabout_lanes": count},
+            partial(roundabout_generic_network, radius, count),
+        )
+        for radius, count in ((15, 1), (30, 3), (60, 4))
     ),
     ("racetrack-v0", {}, racetrack_network),
     ("racetrack-large-v0", {"speed_limit": 12.5}, partial(racetrack_large_network, 12.5)),
@@ -52,7 +59,7 @@ CASES: list[tuple[str, dict[str, Any], Callable[[], Network]]] = [
 ]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{'-'.join(map(str, case[1].values()))}")
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{'-'.join(map(str, case[1].values()))}")
 def pair(request: pytest.FixtureRequest) -> tuple[RoadNetwork, Network]:
     """The original's network, and ours."""
     env_id, config, network = request.param
@@ -75,26 +82,26 @@ def test_lanes_have_the_same_course(pair: tuple[RoadNetwork, Network]) -> None:
     original, network = pair
     roads = make_roads([network])
     rng = np.random.default_rng(0)
-    for l, lane in enumerate(lanes_of(original)):
-        np.testing.assert_allclose(roads.length[0, l], lane.length, atol=1e-9)
+    for k, lane in enumerate(lanes_of(original)):
+        np.testing.assert_allclose(roads.length[0, k], lane.length, atol=1e-9)
         for along, across in rng.uniform((-10, -6), (lane.length + 10, 6), (40, 2)):
             there = lane.position(along, across)
-            np.testing.assert_allclose(lanes.position(0, l, roads, along, across), there, atol=1e-9)
-            heading = lanes.heading_at(0, l, roads, along) - lane.heading_at(along)
+            np.testing.assert_allclose(lanes.position(0, k, roads, along, across), there, atol=1e-9)
+            heading = lanes.heading_at(0, k, roads, along) - lane.heading_at(along)
             assert abs(lanes.wrap(heading)) < 1e-9
-            back = lanes.local_coordinates(0, l, roads, *there)
+            back = lanes.local_coordinates(0, k, roads, *there)
             np.testing.assert_allclose(back, lane.local_coordinates(there), atol=1e-9)
 
 
 def test_lanes_have_the_same_markings_and_rules(pair: tuple[RoadNetwork, Network]) -> None:
     original, network = pair
     roads = make_roads([network])
-    for l, lane in enumerate(lanes_of(original)):
-        assert (roads.left_line[0, l], roads.right_line[0, l]) == tuple(lane.line_types)
-        assert roads.width[0, l] == lane.width_at(0)
-        assert roads.speed_limit[0, l] == pytest.approx(lane.speed_limit)
-        assert roads.forbidden[0, l] == lane.forbidden
-        assert roads.priority[0, l] == lane.priority
+    for k, lane in enumerate(lanes_of(original)):
+        assert (roads.left_line[0, k], roads.right_line[0, k]) == tuple(lane.line_types)
+        assert roads.width[0, k] == lane.width_at(0)
+        assert roads.speed_limit[0, k] == pytest.approx(lane.speed_limit)
+        assert roads.forbidden[0, k] == lane.forbidden
+        assert roads.priority[0, k] == lane.priority
     assert roads.num_lanes[0] == len(lanes_of(original))
 
 
@@ -102,16 +109,16 @@ def test_the_same_lane_follows(pair: tuple[RoadNetwork, Network]) -> None:
     original, network = pair
     roads = make_roads([network])
     world = SimpleNamespace(road=[0], route=np.full((1, 1, 1, 2), -1), route_at=np.zeros((1, 1), int))
-    numbers = {index: l for l, index in enumerate(original.lanes_dict())}
+    numbers = {index: k for k, index in enumerate(original.lanes_dict())}
     rng = np.random.default_rng(1)
-    for index, l in numbers.items():
+    for index, k in numbers.items():
         lane = original.get_lane(index)
         for across in rng.uniform(-2, 2, 3):
             there = lane.position(lane.length - 2, across)
             along = lane.local_coordinates(there)[0]
             after = original.next_lane(index, route=None, position=there)
             next_lane = getattr(lanes.next_lane, "py_func", lanes.next_lane)
-            assert next_lane(0, 0, l, along, world, roads) == numbers[after]
+            assert next_lane(0, 0, k, along, world, roads) == numbers[after]
 
 
 def test_the_same_lane_is_closest(pair: tuple[RoadNetwork, Network]) -> None:
@@ -138,7 +145,7 @@ def test_routes_are_as_short_and_the_same(pair: tuple[RoadNetwork, Network]) -> 
             except KeyError:  # the original's way to say that a node leads nowhere
                 path = []
             if path:
-                expected = [(start, end), *zip(path, path[1:], strict=False)]
+                expected = [(start, end), *itertools.pairwise(path)]
                 assert [segments[k] for k in network.route(start, end, destination)] == expected
                 compared += 1
     assert compared or len(segments) == 2

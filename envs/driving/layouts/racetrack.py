@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from visnav.envs.checks import check_flag, check_real, check_whole
+from visnav.envs.driving.lanes import position
 from visnav.envs.driving.roads import Lane, Network, circular, straight
-from visnav.envs.driving.world import CONTINUOUS, NO_LINE, STRIPED
+from visnav.envs.driving.spawning import put, put_on_lane
+from visnav.envs.driving.world import (
+    ACTION,
+    COLLISION,
+    CONTINUOUS,
+    EGO_META,
+    IDM,
+    LANE_CENTERING,
+    NO_LINE,
+    OBSTACLE,
+    STRIPED,
+    TERMS,
+    Task,
+)
+from visnav.envs.rng import integers, uniform
 
 WIDTH = 5.0  # m
 INNER, OUTER = (CONTINUOUS, NO_LINE), (NO_LINE, CONTINUOUS)
@@ -106,3 +123,128 @@ def racetrack_oval_network(length: float, lanes: int) -> Network:
         network.add("g", "h", line((-20 - outwards, -50), (-20 - outwards, -20), marks))
         network.add("h", "a", _arc((0, -20), 20 + outwards, 180, 90, last))
     return network
+
+
+def racetrack(i, world, roads, args):  # type: ignore[no-untyped-def]
+    """Ego at the start, a vehicle in its lane of the first bend, and more anywhere, 20 m from others at least.
+
+    args: most other vehicles; segments; lanes that ego may start in; then by obstacle, metres before the end of the
+    first straight, and y. The start is segment 0, the first bend segment 1.
+    """
+    rng, r = world.rng[i], world.road[i]
+    others, segments = np.int64(args[0]), np.int64(args[1])
+    number = integers(rng, 0, np.int64(args[2]))
+    put_on_lane(i, 0, number, uniform(rng, 20.0, 50.0), roads.speed_limit[r, number], EGO_META, world, roads)
+    placed = 1
+    if others > 0:
+        bend = np.int64(roads.first_lane[r, 1])
+        along = uniform(rng, 0.0, roads.length[r, bend])
+        put_on_lane(i, 1, bend + number, along, uniform(rng, 6.0, 9.0), IDM, world, roads)
+        placed = 2
+        for _ in range(integers(rng, 0, others)):
+            segment = integers(rng, 0, segments)
+            lane = np.int64(roads.first_lane[r, segment]) + integers(rng, 0, np.int64(roads.segment_lanes[r, segment]))
+            along, speed = uniform(rng, 0.0, roads.length[r, lane]), uniform(rng, 6.0, 9.0)
+            x, y = position(r, lane, roads, along, 0.0)
+            free = True
+            for other in range(placed):
+                dx, dy = world.x[i, other] - x, world.y[i, other] - y
+                free = free and dx * dx + dy * dy >= 400.0
+            if free:
+                put_on_lane(i, placed, lane, along, speed, IDM, world, roads)
+                placed += 1
+    for k in range(3, args.shape[0], 2):
+        v = 1 + others + (k - 3) // 2
+        x, y = position(r, 0, roads, roads.length[r, 0] - args[k], args[k + 1])
+        put(i, v, x, y, 0.0, 0.0, OBSTACLE, world, roads)
+
+
+def _task(
+    layout: Callable[[int], Network],
+    other_vehicles: int,
+    collision_reward: float,
+    action_reward: float,
+    lane_centering_reward: float,
+    terminate_off_road: bool,
+    duration: float,
+    ego_lanes: int = 2,
+    obstacles: tuple[float, ...] = (),
+    num_roads: int = 1,
+) -> Task:
+    """What the three have in common."""
+    network = layout(0)
+    weights = {COLLISION: collision_reward, ACTION: action_reward, LANE_CENTERING: lane_centering_reward}
+    others = check_whole("other_vehicles", other_vehicles, 0)
+    return Task(
+        layout=layout,
+        spawn=racetrack,
+        max_vehicles=1 + others + len(obstacles) // 2,
+        args=(others, len(network.segments()), ego_lanes, *obstacles),
+        num_roads=num_roads,
+        policy_frequency=5,
+        duration=check_real("duration", duration, above=0),
+        action="ContinuousAction",
+        longitudinal=False,
+        weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
+        reward_range=(collision_reward, 1.0),
+        on_road_factor=True,
+        end_offroad=check_flag("terminate_off_road", terminate_off_road),
+    )
+
+
+def racetrack_task(
+    other_vehicles: int = 1,
+    collision_reward: float = -1.0,
+    action_reward: float = -0.3,
+    lane_centering_reward: float = 1.0,
+    terminate_off_road: bool = True,
+    duration: float = 300.0,
+) -> Task:
+    """highway-env's RacetrackEnv."""
+    rewards = collision_reward, action_reward, lane_centering_reward
+    return _task(lambda k: racetrack_network(), other_vehicles, *rewards, terminate_off_road, duration)
+
+
+def racetrack_large_task(
+    speed_limit: float = 10.0,
+    other_vehicles: int = 1,
+    collision_reward: float = -1.0,
+    action_reward: float = -0.3,
+    lane_centering_reward: float = 1.0,
+    terminate_off_road: bool = True,
+    duration: float = 300.0,
+) -> Task:
+    """highway-env's RacetrackEnvLarge."""
+    check_real("speed_limit", speed_limit, above=0)
+    rewards = collision_reward, action_reward, lane_centering_reward
+    return _task(lambda k: racetrack_large_network(speed_limit), other_vehicles, *rewards, terminate_off_road, duration)
+
+
+def racetrack_oval_task(
+    length: float = 100.0,
+    no_lanes: int = 3,
+    block_lane: bool = False,
+    force_decision: bool = False,
+    other_vehicles: int = 1,
+    collision_reward: float = -1.0,
+    action_reward: float = -0.3,
+    lane_centering_reward: float = 1.0,
+    terminate_off_road: bool = True,
+    duration: float = 300.0,
+) -> Task:
+    """highway-env's RacetrackEnvOval; with length 0 each of 100 roads has its own, of 100 m to 199 m.
+
+    `no_lanes` 0, which is to mean any number, raises an error in the original and is not allowed here.
+    """
+    check_real("length", length, least=0)
+    check_whole("no_lanes", no_lanes, 2)
+    rewards = collision_reward, action_reward, lane_centering_reward
+    obstacles: list[float] = []
+    if check_flag("block_lane", block_lane):
+        obstacles += [ordinate for back in (40, 43, 46, 49) for y in (3.75, 6.25) for ordinate in (1.0 + back, y)]
+    if check_flag("force_decision", force_decision):
+        obstacles += [ordinate for y in (-1.25, 1.25, 8.85, 11.25) for ordinate in (91.0, y)]
+    return _task(
+        lambda k: racetrack_oval_network(length or 100 + k, no_lanes),
+        other_vehicles, *rewards, terminate_off_road, duration, no_lanes, tuple(obstacles), 1 if length else 100,
+    )  # fmt: skip
