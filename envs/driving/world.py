@@ -191,6 +191,7 @@ class Slots(NamedTuple):
     stream: NDArray[np.uint64]  # (N, 6) generator of level numbers
     next_level: NDArray[np.int64]  # (N,) level to play next, -1 = draw one
     level: NDArray[np.int64]  # (N,) level being played
+    layout: NDArray[np.uint64]  # (N,) hash of its start: road, and where everything stands, to a millimetre
 
 
 class Outcome(NamedTuple):
@@ -244,6 +245,7 @@ class Params(NamedTuple):
     arrival_distance: float  # m
     goal_distance: float  # of GOAL, that ends; NaN = none
     spawn_probability: float  # of a vehicle after a policy step
+    action_repeat: int  # policy steps of a step
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,7 @@ class Task:
 
     Attributes:
         layout: `layout(k) -> Network`: road k of the task's bank, built with `visnav.envs.driving.roads`.
-        spawn: `spawn(i, world, roads, args)`, a kernel that fills row i: it draws from `world.rng[i]`, and puts
+        spawn: `spawn(i, world, roads, args)`, a plain function (it is compiled for us) that fills row i: it draws from `world.rng[i]`, and puts
             vehicles with the helpers of `visnav.envs.driving.spawning`. The row is empty (nothing present) before.
         max_vehicles: V.
         args: numbers that `spawn` receives, as one float64 array.
@@ -268,6 +270,7 @@ class Task:
         weights: of reward terms, by number (COLLISION, …).
         reward_speed_range: m/s that the speed terms map to [0, 1].
         reward_range: sums of terms that map to [0, 1]; None leaves the sum as it is.
+        lanes: beside each other where ego starts, which scales y of the kinematics observation.
         observation: keywords of the original's Kinematics observation that are not its defaults.
         camera: the one that is used where none is asked for.
     Others are those of `Params` of the same name.
@@ -310,8 +313,9 @@ class Task:
     arrival_distance: float = 0.0
     goal_distance: float = np.nan
     spawn_probability: float = 0.0
+    lanes: int = 1
     observation: Mapping[str, object] = field(default_factory=dict)
-    camera: str = "birdseye"
+    camera: str = "kinematics"
 
 
 def make_world(num_envs: int, vehicles: int, route_length: int) -> World:
@@ -370,6 +374,7 @@ def make_slots(num_envs: int) -> Slots:
         stream=np.zeros((num_envs, WORDS), np.uint64),
         next_level=np.full(num_envs, -1, np.int64),
         level=np.full(num_envs, -1, np.int64),
+        layout=np.zeros(num_envs, np.uint64),
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from visnav.envs.driving.layouts.exit import exit_task
+from visnav.envs.driving.layouts.highway import highway, highway_fast
+from visnav.envs.driving.layouts.merge import merge, merge_generic
 from visnav.envs.driving.layouts.parking import parking_task
 from visnav.envs.driving.layouts.racetrack import racetrack_large_task, racetrack_oval_task, racetrack_task
 from visnav.envs.driving.layouts.roundabout import roundabout_generic_task, roundabout_task
@@ -14,6 +16,10 @@ from visnav.envs.driving.layouts.u_turn import u_turn_task
 from visnav.envs.driving.world import Task
 
 TASKS: dict[str, Callable[..., Task]] = {
+    "highway-v0": highway,
+    "highway-fast-v0": highway_fast,
+    "merge-v0": merge,
+    "merge-generic-v0": merge_generic,
     "roundabout-v0": roundabout_task,
     "roundabout-generic-v0": roundabout_generic_task,
     "parking-v0": parking_task,
