@@ -8,6 +8,7 @@ import numpy as np
 from highway_env.vehicle.behavior import AggressiveVehicle, DefensiveVehicle, IDMVehicle, LinearVehicle
 from highway_env.vehicle.controller import MDPVehicle
 from highway_env.vehicle.objects import Landmark, Obstacle
+
 from visnav.envs.driving.loops import locate_rows
 from visnav.envs.driving.simulation import DrivingSimulation
 from visnav.envs.driving.world import (

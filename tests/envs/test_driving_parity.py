@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("highway_env")
 
 from highway_state import differences, from_highway_env
+
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.rules import on_road
 from visnav.envs.driving.simulation import DrivingSimulation
