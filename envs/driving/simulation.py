@@ -94,7 +94,7 @@ class DrivingSimulation:
         self.world = make_world(num_envs, task.max_vehicles, task.route_length)
         self.slots = make_slots(num_envs)
         self.outcome = make_outcome(num_envs)
-        self.tables = make_tables(num_envs, self.roads.kind.shape[1], task.max_vehicles)
+        self.tables = make_tables(num_envs, self.roads.lanes.kind.shape[1], task.max_vehicles)
         self._source = level_source(levels, split)
         self._seed_is_level = levels is None and split is None
         self._args = np.array(task.args, REAL)
@@ -217,7 +217,11 @@ class DrivingSimulation:
 
         `success`, ego's `speed` in m/s, `crashed`, and the reward terms of the last step before weighting.
         """
-        found = {"success": success, "speed": self.world.speed[:, 0].copy(), "crashed": self.world.crashed[:, 0].copy()}
+        found = {
+            "success": success,
+            "speed": self.world.vehicles.speed[:, 0].copy(),
+            "crashed": self.world.vehicles.crashed[:, 0].copy(),
+        }
         for k, weight in enumerate(self.params.weights):
             if weight != 0:
                 found[TERMS[k]] = self.outcome.terms[:, k].copy()
