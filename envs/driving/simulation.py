@@ -59,13 +59,13 @@ class DrivingSimulation:
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
-        duration: s until truncation, instead of the task's.
+        max_steps: policy steps until truncation, instead of the task's duration.
         observation: keywords of `Kinematics`, instead of the task's.
         action_repeat: policy steps per step.
         num_threads: threads that share the rows.
     """
 
-    KEYWORDS = ("camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat")
+    KEYWORDS = ("camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat")  # of `gym.make`
 
     def __init__(
         self,
