@@ -42,6 +42,7 @@ GLASS, HEADLIGHT, TAILLIGHT, TYRE = (30, 38, 48), (255, 250, 225), (225, 20, 24)
 LIGHT = ((1.0, 1.0, 1.0), (0.78, 0.6, 0.55), (0.26, 0.29, 0.4))
 ZENITH = ((74, 134, 214), (52, 60, 112), (6, 8, 22))
 HORIZON = ((196, 220, 240), (246, 164, 104), (26, 32, 56))
+LAMPS = (0.0, 0.2, 1.0)  # how brightly head- and taillights shine
 FOG_COLOR = (198, 202, 206)
 HAZE = 1 / 900  # per m, in clear weather: light that is lost on the way to the eye
 FOG_HAZE = 1 / 45  # per m
@@ -163,7 +164,7 @@ def decorate(number, textures, lighting, weather):  # type: ignore[no-untyped-de
     if lighting == RANDOM_LIGHT:
         power, warmth = _uniform(number, 21, 0.8, 1.12), _uniform(number, 22, -0.08, 0.08)
         light = scaled(light, (power * (ONE + warmth), power, power * (ONE - warmth)))
-    lamps = F((0.0, 0.7, 1.0)[hour])
+    lamps = F(LAMPS[hour])
     haze = F(HAZE)
     if weather == FOG or (weather == RANDOM_WEATHER and level_hash(number, 23) >> np.uint64(63)):
         haze = F(FOG_HAZE)

@@ -51,6 +51,10 @@ from visnav.envs.driving.world import LANDMARK
 from visnav.envs.driving.world import OBSTACLE as IS_OBSTACLE
 
 GOAL_RIM = F(0.3)  # m, width of the frame that marks a goal
+# where in a pixel rays are sent: two opposite corners of a rotated grid, the other two, the middle
+RAY_COLUMNS = (F(0.125), F(0.875), F(0.375), F(0.625), F(0.5))
+RAY_ROWS = (F(0.125), F(0.875), F(0.625), F(0.375), F(0.5))
+SMALL = 100  # pixels of a window in which all of them are always sent
 SIGHT = F(250.0)  # m beyond which vehicles are not drawn
 MOST_HALVINGS = 3  # 8 samples along a pixel of ground that is far longer than wide
 SUN = (F(-0.6), F(-0.8))  # on the map, where it stands
@@ -95,6 +99,14 @@ def _haze(depth, decor):  # type: ignore[no-untyped-def]
     return ONE - F(math.exp(-depth * decor.haze))
 
 
+@jit
+def _beam(u, depth, decor):  # type: ignore[no-untyped-def]
+    """How many times brighter ego's lamps make what is seen at a depth."""
+    aside, far = u / F(0.5), depth / F(26)
+    aside *= aside
+    return ONE + F(2.6) * decor.lamps * min(depth / F(6), ONE) / ((ONE + aside * aside) * (ONE + far * far))
+
+
 # --- ground and sky -----------------------------------------------------------------------------------------
 
 
@@ -130,6 +142,12 @@ def _draw_ground_row(r, road, offset_x, offset_y, v, depth, eye, ground, lens, d
     if canvas.rgb.shape[0]:
         palette = ground_palette(decor, _haze(depth, decor))
         shade_row(scratch.ground, gain, ONE, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
+        if decor.lamps > ZERO:
+            for c in range(span):
+                factor = _beam(u + step * F(np.int32(c)), depth, decor)
+                for k in range(3):
+                    place = np.uint64(3) * (at + c) + np.uint64(k)
+                    canvas.rgb[place] = np.uint8(min(F(canvas.rgb[place]) * factor, F(255)))
     if canvas.semantic.shape[0]:
         label_row(scratch.ground, ONE, canvas.semantic[at : at + span])
 
@@ -284,9 +302,12 @@ def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-u
     )
     if first_column >= last_column or first_row >= last_row:
         return
-    paint = scaled(vehicle_color(decor, v, behaviour, world.crashed[i, v], world.hit[i, v]), decor.light)
     glow = max(decor.lamps, decor.light[0] * F(0.95))
     ahead = F(math.sqrt(place.x * place.x + place.y * place.y))
+    beside = place.x * place.sin - place.y * place.cos  # m to the right of the line of sight
+    lit = _beam(beside / max(ahead, ONE), ahead, decor)
+    light = scaled(decor.light, (lit, lit, lit))
+    paint = scaled(vehicle_color(decor, v, behaviour, world.crashed[i, v], world.hit[i, v]), light)
     haze = _haze(ahead, decor)
     cos, sin = F(math.cos(world.heading[i, v])), F(math.sin(world.heading[i, v]))
     sun_x, sun_y = SUN[0] * cos + SUN[1] * sin, SUN[1] * cos - SUN[0] * sin
@@ -298,24 +319,30 @@ def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-u
     shadow = scaled(scaled(decor.road, decor.light), (DARK, DARK, DARK))
     has_rgb = canvas.rgb.shape[0] > 0
     has_labels = canvas.depth.shape[0] + canvas.semantic.shape[0] + canvas.instance.shape[0] > 0
-    rays = (4 if has_rgb else 0, 5 if has_labels else 4)  # the first four are for colour, the fifth for labels
+    rays = (0 if has_rgb else 4, 5 if has_labels else 4)  # the first four are for colour, the fifth for labels
+    is_small = (last_row - first_row) * (last_column - first_column) < SMALL
     for r in range(first_row, last_row):
         for c in range(first_column, last_column):
             k = np.uint64(r * lens.width + c)
-            red, green, blue, met, shaded = ZERO, ZERO, ZERO, 0, 0
-            for ray in range(4 - rays[0], rays[1]):
-                # a rotated grid: each quarter of the pixel's width and height is met once
-                column, row = F(0.125) + F(0.25) * F(ray), F(0.125) + F(0.25) * F((ray * 2 + ray // 2) % 4)
-                if ray == 4:
-                    column, row = HALF, HALF
+            red, green, blue, met, shaded, sent, parts = ZERO, ZERO, ZERO, 0, 0, 0, 0
+            for ray in range(rays[0], rays[1]):
+                if (ray == 2 or ray == 3) and parts >= 0 and not is_small:
+                    continue  # the first two, from opposite corners, met the same
+                column, row = RAY_COLUMNS[ray], RAY_ROWS[ray]
                 u, v_ray = column_ray(F(c) + column, lens), row_ray(F(r) + row, lens)
                 forward = lens.cos_pitch - v_ray * lens.sin_pitch
                 dx, dy = forward * place.cos - u * place.sin, forward * place.sin + u * place.cos
                 dz = -(lens.sin_pitch + v_ray * lens.cos_pitch)
                 depth, part = _meet(behaviour, place, lens, dx, dy, dz, half, side)
+                is_shaded = depth == BIG and in_shadow(
+                    place.x, place.y, lens.up, dx, dy, dz, half + SHADOW, side + SHADOW
+                )
+                if ray < 4:
+                    sent += 1
+                    which = 100 if is_shaded else 99 if depth == BIG else part
+                    parts = which if ray == 0 or parts == which else -1
+                    shaded += 1 if is_shaded else 0
                 if depth == BIG:
-                    if ray < 4 and in_shadow(place.x, place.y, lens.up, dx, dy, dz, half + SHADOW, side + SHADOW):
-                        shaded += 1
                     continue
                 x, y, z = place.x + depth * dx, place.y + depth * dy, lens.up + depth * dz
                 if depth < NEAR or (is_goal and min(half - abs(x), side - abs(y)) > GOAL_RIM):
@@ -330,16 +357,16 @@ def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-u
                     continue
                 color = paint
                 if is_obstacle:
-                    color = barrier_color(part, x, y, z, paint, decor.light, facing)
+                    color = barrier_color(part, x, y, z, paint, light, facing)
                 elif not is_goal:
-                    color = car_color(part, x, y, z, half, side, paint, decor.light, glow, facing)
+                    color = car_color(part, x, y, z, half, side, paint, light, glow, facing)
                 red, green, blue, met = red + color[0], green + color[1], blue + color[2], met + 1
             if has_rgb and shaded and not is_goal:
-                blend(canvas.rgb, k, mixed(shadow, decor.horizon, haze), F(0.14) * F(shaded))
+                blend(canvas.rgb, k, mixed(shadow, decor.horizon, haze), F(0.56) * F(shaded) / F(sent))
             if met:
                 each = ONE / F(met)
                 color = mixed((red * each, green * each, blue * each), decor.horizon, haze)
-                blend(canvas.rgb, k, color, F(met) * F(0.25))
+                blend(canvas.rgb, k, color, F(met) / F(sent))
 
 
 @jit
