@@ -59,13 +59,13 @@ class DrivingSimulation:
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
-        duration: s until truncation, instead of the task's.
+        max_steps: policy steps until truncation, instead of the task's duration.
         observation: keywords of `Kinematics`, instead of the task's.
         action_repeat: policy steps per step.
         num_threads: threads that share the rows.
     """
 
-    KEYWORDS = ("camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat")
+    KEYWORDS = ("camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat")  # of `gym.make`
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class DrivingSimulation:
         self.world = make_world(num_envs, task.max_vehicles, task.route_length)
         self.slots = make_slots(num_envs)
         self.outcome = make_outcome(num_envs)
-        self.tables = make_tables(num_envs, self.roads.kind.shape[1], task.max_vehicles)
+        self.tables = make_tables(num_envs, self.roads.lanes.kind.shape[1], task.max_vehicles)
         self._source = level_source(levels, split)
         self._seed_is_level = levels is None and split is None
         self._args = np.array(task.args, REAL)
@@ -217,7 +217,11 @@ class DrivingSimulation:
 
         `success`, ego's `speed` in m/s, `crashed`, and the reward terms of the last step before weighting.
         """
-        found = {"success": success, "speed": self.world.speed[:, 0].copy(), "crashed": self.world.crashed[:, 0].copy()}
+        found = {
+            "success": success,
+            "speed": self.world.vehicles.speed[:, 0].copy(),
+            "crashed": self.world.vehicles.crashed[:, 0].copy(),
+        }
         for k, weight in enumerate(self.params.weights):
             if weight != 0:
                 found[TERMS[k]] = self.outcome.terms[:, k].copy()
