@@ -48,11 +48,11 @@ class Frame(NamedTuple):
 @jit
 def frame_of(i, world, ground, lens):  # type: ignore[no-untyped-def]
     """The frame of world i."""
-    x, y = world.x[i, 0], world.y[i, 0]
+    x, y = world.vehicles.x[i, 0], world.vehicles.y[i, 0]
     height, width = np.float64(lens.height), np.float64(lens.width)
     if lens.follows:
         scale = np.float64(lens.scale)
-        cos, sin = math.cos(world.heading[i, 0]) * scale, math.sin(world.heading[i, 0]) * scale
+        cos, sin = math.cos(world.vehicles.heading[i, 0]) * scale, math.sin(world.vehicles.heading[i, 0]) * scale
         ahead, left = np.float64(lens.ego_row) * height, 0.5 * width
         return Frame(x + ahead * cos + left * sin, y + ahead * sin - left * cos, -sin, cos, -cos, -sin, lens.scale)
     extent = ground.extent[world.road[i]]
@@ -123,24 +123,24 @@ def _draw_vehicle(i, v, world, frame, decor, canvas, rows, columns):  # type: ig
     """One vehicle, obstacle or goal over what is drawn already."""
     scale = frame.scale
     # from the corner of the picture, in pixels
-    dx, dy = world.x[i, v] - frame.x, world.y[i, v] - frame.y
+    dx, dy = world.vehicles.x[i, v] - frame.x, world.vehicles.y[i, v] - frame.y
     square = np.float64(scale) * np.float64(scale)
     column = F((dx * frame.right_x + dy * frame.right_y) / square)
     row = F((dx * frame.down_x + dy * frame.down_y) / square)
-    length, width = F(world.length[i, v]), F(world.width[i, v])
+    length, width = F(world.vehicles.length[i, v]), F(world.vehicles.width[i, v])
     half, side = HALF * length / scale, HALF * width / scale
     radius = half + side + ONE
     if column < -radius or row < -radius or column > F(columns) + radius or row > F(rows) + radius:
         return
-    cos, sin = math.cos(world.heading[i, v]), math.sin(world.heading[i, v])
+    cos, sin = math.cos(world.vehicles.heading[i, v]), math.sin(world.vehicles.heading[i, v])
     ahead_x = F((cos * frame.right_x + sin * frame.right_y) / np.float64(scale))
     ahead_y = F((cos * frame.down_x + sin * frame.down_y) / np.float64(scale))
     reach_x = abs(ahead_x) * half + abs(ahead_y) * side + ONE
     reach_y = abs(ahead_y) * half + abs(ahead_x) * side + ONE
     first_row, last_row = np.int32(max(row - reach_y, ZERO)), np.int32(min(row + reach_y + ONE, F(rows)))
     first_column, last_column = np.int32(max(column - reach_x, ZERO)), np.int32(min(column + reach_x + ONE, F(columns)))
-    behaviour = world.behaviour[i, v]
-    paint = scaled(vehicle_color(decor, v, behaviour, world.crashed[i, v], world.hit[i, v]), decor.light)
+    behaviour = world.vehicles.behaviour[i, v]
+    paint = scaled(vehicle_color(decor, v, behaviour, world.vehicles.crashed[i, v], world.vehicles.hit[i, v]), decor.light)
     haze = ONE - F(math.exp(-HEIGHT * decor.haze))
     glow = max(decor.light[0], decor.lamps)
     label = GOAL if behaviour == LANDMARK else OBSTACLE if behaviour == IS_OBSTACLE else EGO if v == 0 else TRAFFIC
@@ -190,8 +190,8 @@ def draw_above(i, world, levels, ground, lens, scratch, canvas_out):  # type: ig
     frame = frame_of(i, world, ground, lens)
     _draw_ground(i, world, ground, frame, decor, scratch, canvas, lens.height, lens.width)
     for flat in range(2):  # goals lie under the vehicles
-        for v in range(world.x.shape[1] - 1, -1, -1):
-            if world.present[i, v] and (world.behaviour[i, v] == LANDMARK) == (flat == 0):
+        for v in range(world.vehicles.x.shape[1] - 1, -1, -1):
+            if world.vehicles.present[i, v] and (world.vehicles.behaviour[i, v] == LANDMARK) == (flat == 0):
                 _draw_vehicle(i, v, world, frame, decor, canvas, np.int32(lens.height), np.int32(lens.width))
 
 

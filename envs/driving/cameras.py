@@ -45,10 +45,10 @@ class CameraOptions:
         image_size: (height, width) of the picture in pixels; (64, 64) by default, (300, 600) for "topdown".
         metres_per_pixel: scale of "birdseye"; by default its height shows 64 m.
         ego_row: where ego is in "birdseye", as a share of the height from the top; 0.7 by default.
-        field_of_view: of "front", horizontal, in degrees; 80 by default.
+        field_of_view: of "front", horizontal, in degrees; 70 by default.
         mount: of "front", where the eye is: m ahead of the vehicle's middle, to its right, and above the ground;
             (0.5, 0, 1.4) by default, behind the windscreen.
-        pitch: of "front", degrees that it looks down; 6 by default.
+        pitch: of "front", degrees that it looks down; 8 by default.
         textures: "fixed" (default), or colours of ground and traffic drawn from the level's number: "train" and "test"
             (no hue in common), "all".
         lighting: "day" (default), "dusk", "night", or "random" by the level's number.
@@ -111,9 +111,9 @@ class DrivingCamera:
         if name == "front":
             self.lens: Any = make_front_lens(
                 (height, width),
-                _number("field_of_view", options.field_of_view, 80.0, 10, 150, "degrees"),
+                _number("field_of_view", options.field_of_view, 70.0, 10, 150, "degrees"),
                 _mount(options.mount),
-                _number("pitch", options.pitch, 6.0, -30, 60, "degrees down"),
+                _number("pitch", options.pitch, 8.0, -30, 60, "degrees down"),
                 looks,
             )
         else:

@@ -74,10 +74,10 @@ class Eye(NamedTuple):
 @jit
 def eye_of(i, world, lens):  # type: ignore[no-untyped-def]
     """The eye of ego in world i."""
-    cos, sin = math.cos(world.heading[i, 0]), math.sin(world.heading[i, 0])
+    cos, sin = math.cos(world.vehicles.heading[i, 0]), math.sin(world.vehicles.heading[i, 0])
     ahead, right = np.float64(lens.ahead), np.float64(lens.right)
-    x = world.x[i, 0] + ahead * cos - right * sin
-    y = world.y[i, 0] + ahead * sin + right * cos
+    x = world.vehicles.x[i, 0] + ahead * cos - right * sin
+    y = world.vehicles.y[i, 0] + ahead * sin + right * cos
     return Eye(x, y, F(cos), F(sin), F(-sin), F(cos))
 
 
@@ -225,8 +225,8 @@ class Place(NamedTuple):
 
 @jit
 def _place_of(i, v, world, eye):  # type: ignore[no-untyped-def]
-    cos, sin = F(math.cos(world.heading[i, v])), F(math.sin(world.heading[i, v]))
-    dx, dy = F(eye.x - world.x[i, v]), F(eye.y - world.y[i, v])
+    cos, sin = F(math.cos(world.vehicles.heading[i, v])), F(math.sin(world.vehicles.heading[i, v]))
+    dx, dy = F(eye.x - world.vehicles.x[i, v]), F(eye.y - world.vehicles.y[i, v])
     return Place(
         dx * cos + dy * sin, dy * cos - dx * sin, eye.ahead_x * cos + eye.ahead_y * sin,
         eye.ahead_y * cos - eye.ahead_x * sin,
@@ -294,8 +294,8 @@ def _meet(behaviour, place, lens, dx, dy, dz, half, side):  # type: ignore[no-un
 @jit
 def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-untyped-def]
     """One vehicle, obstacle or goal over what is drawn already: four rays a pixel for colour, one for labels."""
-    half, side = HALF * F(world.length[i, v]), HALF * F(world.width[i, v])
-    behaviour = world.behaviour[i, v]
+    half, side = HALF * F(world.vehicles.length[i, v]), HALF * F(world.vehicles.width[i, v])
+    behaviour = world.vehicles.behaviour[i, v]
     is_goal, is_obstacle = behaviour == LANDMARK, behaviour == IS_OBSTACLE
     first_column, last_column, first_row, last_row = _window(
         place, lens, half + SHADOW, side + SHADOW, ZERO if is_goal else CABIN_TOP
@@ -307,9 +307,9 @@ def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-u
     beside = place.x * place.sin - place.y * place.cos  # m to the right of the line of sight
     lit = _beam(beside / max(ahead, ONE), ahead, decor)
     light = scaled(decor.light, (lit, lit, lit))
-    paint = scaled(vehicle_color(decor, v, behaviour, world.crashed[i, v], world.hit[i, v]), light)
+    paint = scaled(vehicle_color(decor, v, behaviour, world.vehicles.crashed[i, v], world.vehicles.hit[i, v]), light)
     haze = _haze(ahead, decor)
-    cos, sin = F(math.cos(world.heading[i, v])), F(math.sin(world.heading[i, v]))
+    cos, sin = F(math.cos(world.vehicles.heading[i, v])), F(math.sin(world.vehicles.heading[i, v]))
     sun_x, sun_y = SUN[0] * cos + SUN[1] * sin, SUN[1] * cos - SUN[0] * sin
     facing = (
         F(0.72) + F(0.3) * max(sun_x, ZERO), F(0.72) + F(0.3) * max(sun_y, ZERO),
@@ -374,16 +374,16 @@ def _find_vehicles(i, world, eye, lens, scratch):  # type: ignore[no-untyped-def
     """Which vehicles may be seen, far to near; goals before all others, ego never. Returns how many."""
     count = 0
     slope = HALF * F(lens.width) / lens.focal
-    for v in range(1, world.x.shape[1]):
-        if not world.present[i, v]:
+    for v in range(1, world.vehicles.x.shape[1]):
+        if not world.vehicles.present[i, v]:
             continue
-        dx, dy = F(world.x[i, v] - eye.x), F(world.y[i, v] - eye.y)
+        dx, dy = F(world.vehicles.x[i, v] - eye.x), F(world.vehicles.y[i, v] - eye.y)
         ahead, right = dx * eye.ahead_x + dy * eye.ahead_y, dx * eye.right_x + dy * eye.right_y
-        radius = HALF * F(world.length[i, v] + world.width[i, v]) + SHADOW
+        radius = HALF * F(world.vehicles.length[i, v] + world.vehicles.width[i, v]) + SHADOW
         if ahead < -radius or ahead > SIGHT or abs(right) - F(1.5) * radius > (ahead + radius) * slope:
             continue
         distance = dx * dx + dy * dy
-        if world.behaviour[i, v] == LANDMARK:
+        if world.vehicles.behaviour[i, v] == LANDMARK:
             distance = BIG
         j = count
         while j > 0 and scratch.distance[j - 1] < distance:

@@ -78,9 +78,9 @@ class Paths(NamedTuple):
 
 def _lane_points(roads: Roads, r: int, k: int) -> Reals:
     """(M, 3) x, y, s along lane k of road r, close enough to it."""
-    length, kind = float(roads.length[r, k]), int(roads.kind[r, k])
+    length, kind = float(roads.lanes.length[r, k]), int(roads.lanes.kind[r, k])
     if kind == POLYLINE:
-        first, count = int(roads.first_point[r, k]), int(roads.num_points[r, k])
+        first, count = int(roads.lanes.first_point[r, k]), int(roads.lanes.num_points[r, k])
         points = roads.points[r, first : first + count]
         rest = length - (count - 1)
         end = points[-1, :2] + rest * points[-1, 2:]
@@ -88,17 +88,17 @@ def _lane_points(roads: Roads, r: int, k: int) -> Reals:
         return np.concatenate([xy, np.minimum(np.arange(len(xy)), length)[:, None]], axis=1)
     radius = math.inf
     if kind == CIRCULAR:
-        radius = float(roads.radius[r, k])
-    elif kind == SINE and roads.amplitude[r, k] * roads.pulsation[r, k]:
-        radius = 1 / abs(float(roads.amplitude[r, k] * roads.pulsation[r, k] ** 2))
+        radius = float(roads.lanes.radius[r, k])
+    elif kind == SINE and roads.lanes.amplitude[r, k] * roads.lanes.pulsation[r, k]:
+        radius = 1 / abs(float(roads.lanes.amplitude[r, k] * roads.lanes.pulsation[r, k] ** 2))
     pieces = 1 if radius == math.inf else max(2, math.ceil(length / math.sqrt(8 * radius * CHORD)))
     s = np.linspace(0, length, pieces + 1)
     if kind == CIRCULAR:
-        angle = roads.phase[r, k] + roads.turn[r, k] * s / radius
-        return np.stack([roads.x[r, k] + radius * np.cos(angle), roads.y[r, k] + radius * np.sin(angle), s], axis=1)
-    sway = roads.amplitude[r, k] * np.sin(roads.pulsation[r, k] * s + roads.phase[r, k]) if kind == SINE else 0 * s
-    x = roads.x[r, k] + s * roads.cos[r, k] - sway * roads.sin[r, k]
-    y = roads.y[r, k] + s * roads.sin[r, k] + sway * roads.cos[r, k]
+        angle = roads.lanes.phase[r, k] + roads.lanes.turn[r, k] * s / radius
+        return np.stack([roads.lanes.x[r, k] + radius * np.cos(angle), roads.lanes.y[r, k] + radius * np.sin(angle), s], axis=1)
+    sway = roads.lanes.amplitude[r, k] * np.sin(roads.lanes.pulsation[r, k] * s + roads.lanes.phase[r, k]) if kind == SINE else 0 * s
+    x = roads.lanes.x[r, k] + s * roads.lanes.cos[r, k] - sway * roads.lanes.sin[r, k]
+    y = roads.lanes.y[r, k] + s * roads.lanes.sin[r, k] + sway * roads.lanes.cos[r, k]
     return np.stack([x, y, s], axis=1)
 
 
@@ -112,11 +112,11 @@ def trace_lanes(roads: Roads, r: int) -> Paths:
         y=np.ascontiguousarray(points[:, 1]),
         s=np.ascontiguousarray(points[:, 2]),
         first=np.cumsum([0, *(len(lane) for lane in lanes)]),
-        width=roads.width[r, :count].copy(),
-        left_line=roads.left_line[r, :count].copy(),
-        right_line=roads.right_line[r, :count].copy(),
+        width=roads.lanes.width[r, :count].copy(),
+        left_line=roads.lanes.left_line[r, :count].copy(),
+        right_line=roads.lanes.right_line[r, :count].copy(),
         phase=_stripe_phases(roads, r),
-        straight=roads.kind[r, :count] == STRAIGHT,
+        straight=roads.lanes.kind[r, :count] == STRAIGHT,
     )
 
 
@@ -124,8 +124,8 @@ def _stripe_phases(roads: Roads, r: int) -> Reals:
     """Where stripes begin: lanes that go on in the direction of the one before carry its stripes on."""
     phase = np.zeros(int(roads.num_lanes[r]), REAL)
     for k in range(len(phase)):
-        if roads.kind[r, k] == STRAIGHT:  # stripes of all straight lanes stand on one grid along their heading
-            along = roads.x[r, k] * roads.cos[r, k] + roads.y[r, k] * roads.sin[r, k]
+        if roads.lanes.kind[r, k] == STRAIGHT:  # stripes of all straight lanes stand on one grid along their heading
+            along = roads.lanes.x[r, k] * roads.lanes.cos[r, k] + roads.lanes.y[r, k] * roads.lanes.sin[r, k]
             phase[k] = -along % PERIOD
     return phase
 

@@ -52,21 +52,21 @@ def traffic(num_envs: int, vehicles: int, seed: int = 0, heading_spread: float =
     world = make_world(num_envs, vehicles, 1)
     for i in range(num_envs):
         slots = rng.choice(40, vehicles, replace=False)
-        world.x[i] = 400 + 8.0 * (slots // 4) + rng.uniform(-1, 1, vehicles)
-        world.y[i] = 4.0 * (slots % 4)
-    world.heading[...] = rng.normal(0, heading_spread, world.x.shape)
-    world.length[...], world.width[...] = 5.0, 2.0
-    world.present[...] = True
-    world.behaviour[...] = IDM
+        world.vehicles.x[i] = 400 + 8.0 * (slots // 4) + rng.uniform(-1, 1, vehicles)
+        world.vehicles.y[i] = 4.0 * (slots % 4)
+    world.vehicles.heading[...] = rng.normal(0, heading_spread, world.vehicles.x.shape)
+    world.vehicles.length[...], world.vehicles.width[...] = 5.0, 2.0
+    world.vehicles.present[...] = True
+    world.vehicles.behaviour[...] = IDM
     return world
 
 
 def position(roads: Roads, r: int, k: int, s: np.ndarray, lateral: float) -> np.ndarray:
     """(M, 2) points of lane k of road r, from the definitions of `highway_env/road/lane.py`; no polylines."""
-    if roads.radius[r, k] > 1:
-        angle = roads.turn[r, k] * s / roads.radius[r, k] + roads.phase[r, k]
-        radius = roads.radius[r, k] - lateral * roads.turn[r, k]
-        return np.stack([roads.x[r, k] + radius * np.cos(angle), roads.y[r, k] + radius * np.sin(angle)], axis=1)
-    aside = lateral + roads.amplitude[r, k] * np.sin(roads.pulsation[r, k] * s + roads.phase[r, k])
-    cos, sin = roads.cos[r, k], roads.sin[r, k]
-    return np.stack([roads.x[r, k] + s * cos - aside * sin, roads.y[r, k] + s * sin + aside * cos], axis=1)
+    if roads.lanes.radius[r, k] > 1:
+        angle = roads.lanes.turn[r, k] * s / roads.lanes.radius[r, k] + roads.lanes.phase[r, k]
+        radius = roads.lanes.radius[r, k] - lateral * roads.lanes.turn[r, k]
+        return np.stack([roads.lanes.x[r, k] + radius * np.cos(angle), roads.lanes.y[r, k] + radius * np.sin(angle)], axis=1)
+    aside = lateral + roads.lanes.amplitude[r, k] * np.sin(roads.lanes.pulsation[r, k] * s + roads.lanes.phase[r, k])
+    cos, sin = roads.lanes.cos[r, k], roads.lanes.sin[r, k]
+    return np.stack([roads.lanes.x[r, k] + s * cos - aside * sin, roads.lanes.y[r, k] + s * sin + aside * cos], axis=1)

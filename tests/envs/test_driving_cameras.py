@@ -27,8 +27,8 @@ PITCH, MOUNT, FIELD_OF_VIEW = 7.0, (0.5, 0.1, 1.4), 80.0
 
 def draw(name: str, world: World, levels: Any = None, sensors: Any = None, **options: Any) -> dict[str, NDArray[Any]]:
     """Every picture of a camera, (N, ...)."""
-    number = len(world.x)
-    camera = DrivingCamera(name, GROUND, number, world.x.shape[1], CameraOptions(**options))
+    number = len(world.vehicles.x)
+    camera = DrivingCamera(name, GROUND, number, world.vehicles.x.shape[1], CameraOptions(**options))
     pictures = {
         key: np.zeros((number, *space.shape), space.dtype)
         for key, space in camera.spaces.items()
@@ -45,9 +45,9 @@ def front(world: World, **options: Any) -> dict[str, NDArray[Any]]:
 
 def project(world: World, i: int, points: NDArray[np.float64], size: tuple[int, int] = SIZE) -> NDArray[np.float64]:
     """(M, 3) column, row and depth of points (M, 3) x, y, height: the pinhole camera, written down once more."""
-    heading, tilt = world.heading[i, 0], np.radians(PITCH)
+    heading, tilt = world.vehicles.heading[i, 0], np.radians(PITCH)
     ahead, right = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
-    eye = np.array([world.x[i, 0], world.y[i, 0]]) + MOUNT[0] * ahead + MOUNT[1] * right
+    eye = np.array([world.vehicles.x[i, 0], world.vehicles.y[i, 0]]) + MOUNT[0] * ahead + MOUNT[1] * right
     flat = points[:, :2] - eye
     forward, up = flat @ ahead, points[:, 2] - MOUNT[2]
     depth = forward * np.cos(tilt) - up * np.sin(tilt)
@@ -59,19 +59,26 @@ def project(world: World, i: int, points: NDArray[np.float64], size: tuple[int, 
 def looking_at(point: NDArray[np.float64], heading: float, back: float, road: int = 1) -> World:
     """One world whose ego stands `back` m before a point and looks at it."""
     world = traffic(1, 1)
-    world.heading[0, 0] = heading
-    world.x[0, 0], world.y[0, 0] = point - back * np.array([np.cos(heading), np.sin(heading)])
+    world.vehicles.heading[0, 0] = heading
+    world.vehicles.x[0, 0], world.vehicles.y[0, 0] = point - back * np.array([np.cos(heading), np.sin(heading)])
     world.road[0] = road
     return world
+
+
+def nobody(world: World) -> World:
+    """The same world with all vehicles gone, ego too."""
+    gone = world._replace(vehicles=world.vehicles.copy())
+    gone.vehicles.present[...] = False
+    return gone
 
 
 def lane_points() -> list[tuple[int, NDArray[np.float64], float, int]]:
     """(kind, point, heading, class) of points in the middle of lines, lanes and grass, on every kind of lane."""
     found = []
     for k in range(int(ROADS.num_lanes[1])):
-        kind, width = int(ROADS.kind[1, k]), float(ROADS.width[1, k])
+        kind, width = int(ROADS.lanes.kind[1, k]), float(ROADS.lanes.width[1, k])
         path = trace_lanes(ROADS, 1)
-        for s in np.linspace(8, ROADS.length[1, k] - 8, 7):
+        for s in np.linspace(8, ROADS.lanes.length[1, k] - 8, 7):
             if kind == POLYLINE:
                 first, last = path.first[k], path.first[k + 1]
                 steps = np.array([s, s + 0.01])
@@ -83,7 +90,7 @@ def lane_points() -> list[tuple[int, NDArray[np.float64], float, int]]:
             heading = float(np.arctan2(*(near[1] - near[0])[::-1]))
             normal = np.array([-np.sin(heading), np.cos(heading)])
             found.append((kind, near[0], heading, ROAD))
-            for side, line in ((-1, ROADS.left_line[1, k]), (1, ROADS.right_line[1, k])):
+            for side, line in ((-1, ROADS.lanes.left_line[1, k]), (1, ROADS.lanes.right_line[1, k])):
                 if line not in (NO_LINE, STRIPED):
                     found.append((kind, near[0] + side * width / 2 * normal, heading, MARKING))
                     found.append((kind, near[0] + side * (width / 2 - 0.5) * normal, heading, ROAD))
@@ -111,10 +118,10 @@ def test_a_ground_point_lands_on_the_pixel_that_shows_it_from_above(scale: float
     height, width = 120, 90
     for kind, point, heading, label in lane_points():
         world = looking_at(point, heading + 0.3, 1.5)
-        semantic = draw("birdseye", world._replace(present=world.present & False), image_size=(height, width),
+        semantic = draw("birdseye", nobody(world), image_size=(height, width),
                         metres_per_pixel=scale, ego_row=0.7)["semantic"]  # fmt: skip
-        ahead = np.array([np.cos(world.heading[0, 0]), np.sin(world.heading[0, 0])])
-        offset = point - [world.x[0, 0], world.y[0, 0]]
+        ahead = np.array([np.cos(world.vehicles.heading[0, 0]), np.sin(world.vehicles.heading[0, 0])])
+        offset = point - [world.vehicles.x[0, 0], world.vehicles.y[0, 0]]
         row = 0.7 * height - offset @ ahead / scale
         column = width / 2 + offset @ np.array([-ahead[1], ahead[0]]) / scale
         assert semantic[0, int(row), int(column), 0] == label, (kind, point, label)
@@ -122,7 +129,7 @@ def test_a_ground_point_lands_on_the_pixel_that_shows_it_from_above(scale: float
 
 def test_stripes_are_where_they_are_said_to_be() -> None:
     world = looking_at(np.array([804.0, 2.0]), 0.0, 0.0, road=0)
-    semantic = draw("birdseye", world._replace(present=world.present & False), image_size=(200, 40),
+    semantic = draw("birdseye", nobody(world), image_size=(200, 40),
                     metres_per_pixel=0.08, ego_row=0.5)["semantic"][0, :, 20, 0]  # fmt: skip
     x = 804 + (99.5 - np.arange(200)) * 0.08
     inside = (x % 8 > 0.1) & (x % 8 < 2.9)
@@ -173,20 +180,20 @@ def cast(world: World, i: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     height, width = SIZE
     focal = width / 2 / np.tan(np.radians(FIELD_OF_VIEW) / 2)
     u, v = np.meshgrid((np.arange(width) + 0.5 - width / 2) / focal, (np.arange(height) + 0.5 - height / 2) / focal)
-    tilt, heading = np.radians(PITCH), world.heading[i, 0]
+    tilt, heading = np.radians(PITCH), world.vehicles.heading[i, 0]
     forward, up = np.cos(tilt) - v * np.sin(tilt), -np.sin(tilt) - v * np.cos(tilt)
     ray = np.stack(
         [forward * np.cos(heading) - u * np.sin(heading), forward * np.sin(heading) + u * np.cos(heading), up], 2
     )
     ahead, right = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
-    eye = np.array([*([world.x[i, 0], world.y[i, 0]] + MOUNT[0] * ahead + MOUNT[1] * right), MOUNT[2]])
+    eye = np.array([*([world.vehicles.x[i, 0], world.vehicles.y[i, 0]] + MOUNT[0] * ahead + MOUNT[1] * right), MOUNT[2]])
     depth, instance = np.full(SIZE, np.inf), np.zeros(SIZE, np.int64)
-    for vehicle in range(1, world.x.shape[1]):
-        cos, sin = np.cos(world.heading[i, vehicle]), np.sin(world.heading[i, vehicle])
+    for vehicle in range(1, world.vehicles.x.shape[1]):
+        cos, sin = np.cos(world.vehicles.heading[i, vehicle]), np.sin(world.vehicles.heading[i, vehicle])
         axes = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-        start = axes @ (eye - [world.x[i, vehicle], world.y[i, vehicle], 0])
+        start = axes @ (eye - [world.vehicles.x[i, vehicle], world.vehicles.y[i, vehicle], 0])
         direction = ray @ axes.T
-        for solid in half_spaces(world.length[i, vehicle], world.width[i, vehicle]):
+        for solid in half_spaces(world.vehicles.length[i, vehicle], world.vehicles.width[i, vehicle]):
             enter, leave = np.zeros(SIZE), np.full(SIZE, np.inf)
             for normal, distance in solid:
                 outwards, outside = direction @ normal, start @ normal - distance
@@ -202,7 +209,7 @@ def test_cars_are_where_rays_meet_them_and_as_deep() -> None:
     world = traffic(6, 12, seed=3, heading_spread=0.3)
     pictures = front(world)
     seen = set()
-    for i in range(len(world.x)):
+    for i in range(len(world.vehicles.x)):
         depth, instance = cast(world, i)
         shown = pictures["instance"][i, ..., 0]
         assert (shown != instance).mean() < 2e-3  # a ray that grazes an edge may fall to either side
@@ -216,9 +223,9 @@ def test_cars_are_where_rays_meet_them_and_as_deep() -> None:
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_semantic_instance_and_boxes_agree(camera: str) -> None:
     world = traffic(8, 14, seed=5)
-    world.behaviour[:, 4] = IS_OBSTACLE
-    world.behaviour[:, 5] = LANDMARK
-    world.present[:, 6] = False
+    world.vehicles.behaviour[:, 4] = IS_OBSTACLE
+    world.vehicles.behaviour[:, 5] = LANDMARK
+    world.vehicles.present[:, 6] = False
     pictures = draw(camera, world, image_size=(96, 128))
     instance, semantic = pictures["instance"][..., 0], pictures["semantic"][..., 0]
     want = {0: {SKY, GRASS, ROAD, KERB, MARKING}, 1: {EGO}, 5: {OBSTACLE}, 6: {GOAL}}
@@ -241,14 +248,14 @@ def test_from_above_a_car_covers_its_rectangle() -> None:
     instance = draw("birdseye", world, image_size=(height, width), metres_per_pixel=scale)["instance"][..., 0]
     rows, columns = np.mgrid[:height, :width]
     for i in range(4):
-        heading = world.heading[i, 0]
+        heading = world.vehicles.heading[i, 0]
         ahead, aside = (0.7 * height - rows - 0.5) * scale, (columns + 0.5 - width / 2) * scale
-        x = world.x[i, 0] + ahead * np.cos(heading) - aside * np.sin(heading)
-        y = world.y[i, 0] + ahead * np.sin(heading) + aside * np.cos(heading)
+        x = world.vehicles.x[i, 0] + ahead * np.cos(heading) - aside * np.sin(heading)
+        y = world.vehicles.y[i, 0] + ahead * np.sin(heading) + aside * np.cos(heading)
         want = np.zeros((height, width), np.int64)
         for v in range(9, -1, -1):
-            cos, sin = np.cos(world.heading[i, v]), np.sin(world.heading[i, v])
-            dx, dy = x - world.x[i, v], y - world.y[i, v]
+            cos, sin = np.cos(world.vehicles.heading[i, v]), np.sin(world.vehicles.heading[i, v])
+            dx, dy = x - world.vehicles.x[i, v], y - world.vehicles.y[i, v]
             want[(abs(dx * cos + dy * sin) <= 2.5) & (abs(dy * cos - dx * sin) <= 1)] = v + 1
         assert (want != instance[i]).mean() < 1e-4
         assert (want == 1).sum() == pytest.approx(10 / scale**2, rel=0.01)
@@ -310,7 +317,7 @@ def test_light_and_weather_change_the_picture_and_not_the_labels(camera: str) ->
 
 def test_looks_are_a_function_of_the_level() -> None:
     world = traffic(6, 4)
-    for array in (world.x, world.y, world.heading):
+    for array in (world.vehicles.x, world.vehicles.y, world.vehicles.heading):
         array[...] = array[0]
     options = {"textures": "all", "lighting": "random", "weather": "random"}
     rgb = draw("front", world, levels=[5, 6, 7, 5, 6, 7], **options)["rgb"]
@@ -321,10 +328,12 @@ def test_looks_are_a_function_of_the_level() -> None:
 
 def test_a_crash_is_seen() -> None:
     world = traffic(1, 2)
-    world.x[0], world.y[0], world.heading[0] = [500, 512], [4, 4], 0
+    world.vehicles.x[0], world.vehicles.y[0], world.vehicles.heading[0] = [500, 512], [4, 4], 0
     for camera in CAMERAS:
         whole = draw(camera, world)["rgb"]
-        broken = draw(camera, world._replace(crashed=np.array([[False, True]])))["rgb"]
+        world.vehicles.crashed[0, 1] = True
+        broken = draw(camera, world)["rgb"]
+        world.vehicles.crashed[0, 1] = False
         assert (whole != broken).any(axis=-1).sum() > (0 if camera == "topdown" else 8), camera
 
 
