@@ -143,6 +143,33 @@ class Network:
         """(from node, to node) of every segment, by number."""
         return [(start, end) for start, ends in self.graph.items() for end in ends]
 
+    def node_number(self, node: str) -> int:
+        """Place of a node in the node axes of `Roads`."""
+        return self.nodes().index(node)
+
+    def nodes(self) -> list[str]:
+        """Every node, by number: as segments first name them."""
+        return list(dict.fromkeys(node for segment in self.segments() for node in segment))
+
+    def toward(self) -> NDArray[np.int16]:
+        """(D, D) segment that begins the shortest way from a node to another; -1 where none leads there.
+
+        Of ways of equal length it is the first in the alphabet, as highway-env searches them.
+        """
+        nodes = self.nodes()
+        numbers = {segment: k for k, segment in enumerate(self.segments())}
+        table = np.full((len(nodes), len(nodes)), -1, np.int16)
+        for start in nodes:
+            paths = [[start]]
+            while paths:
+                path = paths.pop(0)
+                for node in sorted(self.graph.get(path[-1], {})):
+                    if node != start and table[nodes.index(start), nodes.index(node)] < 0:
+                        way = [*path, node]
+                        table[nodes.index(start), nodes.index(node)] = numbers[way[0], way[1]]
+                        paths.append(way)
+        return table
+
     def lane_number(self, from_node: str, to_node: str, number: int = 0) -> int:
         """Place of a lane in the lane axis of `Roads`."""
         before = 0
@@ -186,6 +213,8 @@ def make_roads(networks: Sequence[Network]) -> Roads:
         segments[name] = -1
     points = np.zeros((count, most_points, 4), REAL)
     following, preceding = np.full((2, count, most_segments, most_ways), -1, np.int16)
+    most_nodes = max(len(net.nodes()) for net in networks)
+    toward = np.full((count, most_nodes, most_nodes), -1, np.int16)
     for r, (road, pairs) in enumerate(zip(all_lanes, all_segments, strict=True)):
         for name in _LANE_FIELDS:
             lanes[name][r, : len(road)] = [getattr(lane, name) for lane in road]
@@ -194,7 +223,8 @@ def make_roads(networks: Sequence[Network]) -> Roads:
             lanes.first_point[r, k], lanes.num_points[r, k] = at, len(lane.points)
             points[r, at : at + len(lane.points)] = lane.points
             at += len(lane.points)
-        nodes = {name: k for k, name in enumerate(dict.fromkeys(node for pair in pairs for node in pair))}
+        nodes = {name: k for k, name in enumerate(networks[r].nodes())}
+        toward[r, : len(nodes), : len(nodes)] = networks[r].toward()
         at = 0
         for k, (start, end) in enumerate(pairs):
             lanes_here = len(networks[r].graph[start][end])
@@ -207,4 +237,4 @@ def make_roads(networks: Sequence[Network]) -> Roads:
             following[r, k, : len(after)] = after
             preceding[r, k, : len(before)] = before
     num_lanes = np.array([len(road) for road in all_lanes], np.int32)
-    return Roads(lanes, segments, num_lanes, points, following, preceding)
+    return Roads(lanes, segments, num_lanes, points, following, preceding, toward)

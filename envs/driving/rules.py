@@ -34,7 +34,9 @@ from visnav.envs.driving.world import (
     EGO_DIRECT,
     EGO_META,
     ENDED,
+    EXIT,
     FRESH,
+    GOAL,
     HIGH_SPEED,
     IDLE,
     LANDMARK,
@@ -110,6 +112,15 @@ def _merging_speed(i, world, roads):  # type: ignore[no-untyped-def]
 
 
 @jit
+def goal_distance(i, world):  # type: ignore[no-untyped-def]
+    """√(Σ weight · |difference|) of ego's place, in units of 100 m, and direction from the goal's (ParkingEnv)."""
+    dx, dy = abs(world.vehicles.x[i, 0] - world.goal[i, 0]), abs(world.vehicles.y[i, 0] - world.goal[i, 1])
+    heading, wanted = world.vehicles.heading[i, 0], world.goal[i, 2]
+    cos, sin = abs(math.cos(heading) - math.cos(wanted)), abs(math.sin(heading) - math.sin(wanted))
+    return math.sqrt((dx + 0.3 * dy) / 100 + 0.02 * (cos + sin))
+
+
+@jit
 def reward_term(k, i, command, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Reward term k (`world.TERMS`) of row i as it stands, before weighting."""
     r, lane = world.road[i], np.int64(world.vehicles.lane[i, 0])
@@ -144,6 +155,10 @@ def reward_term(k, i, command, world, roads, tables, params):  # type: ignore[no
         return 1.0 if has_arrived(i, world, roads, tables, params) else 0.0
     if k == LEFT_LANE:
         return (others - target) / (others if others > 1 else 1)
+    if k == EXIT:
+        return 1.0 if roads.lanes.arrival[r, world.vehicles.target_lane[i, 0] if is_meta(params) else lane] else 0.0
+    if k == GOAL:
+        return -goal_distance(i, world)
     return 0.0
 
 
@@ -160,6 +175,8 @@ def _reward(i, command, world, roads, tables, params, terms_out):  # type: ignor
     if not math.isnan(params.arrived_reward) and has_arrived(i, world, roads, tables, params):
         total = params.arrived_reward
     total = (total - params.worst) / (params.best - params.worst)
+    if params.clip_reward:
+        total = clip(total, 0.0, 1.0)
     if params.on_road_factor and not on_road(i, world, roads, tables):
         return 0.0
     return total
@@ -173,6 +190,7 @@ def _has_ended(i, world, roads, tables, params):  # type: ignore[no-untyped-def]
         or world.vehicles.x[i, 0] > params.end_x
         or (params.end_offroad and not on_road(i, world, roads, tables))
         or (params.end_arrived and has_arrived(i, world, roads, tables, params))
+        or (params.goal_distance > 0 and goal_distance(i, world) < params.goal_distance)
     )
 
 

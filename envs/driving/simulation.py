@@ -302,6 +302,7 @@ def make_params(task: Task, action_repeat: int = 1) -> Params:
         reward_high=float(task.reward_speed_range[1]),
         worst=float(worst),
         best=float(best),
+        clip_reward=task.clip_reward,
         on_road_factor=task.on_road_factor,
         arrived_reward=float(task.arrived_reward),
         end_crash=task.end_crash,

@@ -77,10 +77,11 @@ ARRIVED = 11  # 1 when ego has arrived
 LEFT_LANE = 12  # (lanes of the segment - 1 - number of the target lane) / (lanes of the segment - 1)
 GOAL = 13  # -√(weighted L1 distance to the goal)
 LATERAL = 14  # 1 - (lateral / lane width)²
+EXIT = 15  # 1 when the target lane (the lane, under direct control) is one of arrival
 TERMS = (
     "collision_reward", "right_lane_reward", "right_lane_reward", "high_speed_reward", "high_speed_reward",
     "high_speed_reward", "high_speed_reward", "lane_change_reward", "merging_speed_reward", "lane_centering_reward",
-    "action_reward", "arrived_reward", "left_lane_reward", "goal_reward", "lateral_reward",
+    "action_reward", "arrived_reward", "left_lane_reward", "goal_reward", "lateral_reward", "goal_reward",
 )  # fmt: skip  # highway-env's names, by number
 
 # --- phases of a slot, as in grid worlds -------------------------------------------------------------------------
@@ -187,6 +188,7 @@ class Roads(NamedTuple):
     points: Reals  # (R, P, 4) x, y, and unit tangent: polylines' points, 1 m apart
     following: NDArray[np.int16]  # (R, S, K) segments that begin where this one ends, then -1
     preceding: NDArray[np.int16]  # (R, S, K) segments that end where this one begins, then -1
+    toward: NDArray[np.int16]  # (R, D, D) segment that begins the shortest way from a node to another, -1 = none
 
 
 class World(NamedTuple):
@@ -266,6 +268,7 @@ class Params(NamedTuple):
     reward_high: float
     worst: float  # sum of the terms that maps to 0
     best: float  # … and to 1; worst = 0, best = 1 leaves the sum as it is
+    clip_reward: bool  # whether what the sum maps to is clipped to [0, 1]
     on_road_factor: bool  # whether the reward is 0 off the road
     arrived_reward: float  # what replaces the sum on arrival, NaN = nothing
     end_crash: bool
@@ -334,6 +337,7 @@ class Task:
     weights: Mapping[int, float] = field(default_factory=dict)
     reward_speed_range: tuple[float, float] = (20.0, 30.0)
     reward_range: tuple[float, float] | None = None
+    clip_reward: bool = False
     on_road_factor: bool = False
     arrived_reward: float = np.nan
     end_crash: bool = True
