@@ -140,7 +140,9 @@ def _draw_vehicle(i, v, world, frame, decor, canvas, rows, columns):  # type: ig
     first_row, last_row = np.int32(max(row - reach_y, ZERO)), np.int32(min(row + reach_y + ONE, F(rows)))
     first_column, last_column = np.int32(max(column - reach_x, ZERO)), np.int32(min(column + reach_x + ONE, F(columns)))
     behaviour = world.vehicles.behaviour[i, v]
-    paint = scaled(vehicle_color(decor, v, behaviour, world.vehicles.crashed[i, v], world.vehicles.hit[i, v]), decor.light)
+    paint = scaled(
+        vehicle_color(decor, v, behaviour, world.vehicles.crashed[i, v], world.vehicles.hit[i, v]), decor.light
+    )
     haze = ONE - F(math.exp(-HEIGHT * decor.haze))
     glow = max(decor.light[0], decor.lamps)
     label = GOAL if behaviour == LANDMARK else OBSTACLE if behaviour == IS_OBSTACLE else EGO if v == 0 else TRAFFIC

@@ -79,7 +79,7 @@ LABELS = {  # what each can annotate
     "front": ("depth", "semantic", "instance", "boxes"),
 }
 BIRDSEYE_HEIGHT = 64.0  # m
-TOPDOWN_MOST = 300.0  # m along either side of a topdown picture; longer roads are shown around ego
+TOPDOWN_MOST = 180.0  # m along either side of a topdown picture; longer roads are shown around ego
 
 
 class DrivingCamera:

@@ -139,7 +139,7 @@ def mixed(one, other, share):  # type: ignore[no-untyped-def]
 def decorate(number, textures, lighting, weather):  # type: ignore[no-untyped-def]
     """The looks of level `number`; TEXTURES, LIGHTING and WEATHER by number."""
     road, grass, kerb, marking, ego = _floats(ROAD), _floats(GRASS), _floats(KERB), _floats(MARKING), _floats(EGO)
-    spread, grain = ZERO, F(40)
+    spread, grain = ZERO, F(34)
     if textures:
         for surface in range(4):
             pale, strong, dark, bright = DRAWN[surface]

@@ -95,8 +95,14 @@ def _lane_points(roads: Roads, r: int, k: int) -> Reals:
     s = np.linspace(0, length, pieces + 1)
     if kind == CIRCULAR:
         angle = roads.lanes.phase[r, k] + roads.lanes.turn[r, k] * s / radius
-        return np.stack([roads.lanes.x[r, k] + radius * np.cos(angle), roads.lanes.y[r, k] + radius * np.sin(angle), s], axis=1)
-    sway = roads.lanes.amplitude[r, k] * np.sin(roads.lanes.pulsation[r, k] * s + roads.lanes.phase[r, k]) if kind == SINE else 0 * s
+        return np.stack(
+            [roads.lanes.x[r, k] + radius * np.cos(angle), roads.lanes.y[r, k] + radius * np.sin(angle), s], axis=1
+        )
+    sway = (
+        roads.lanes.amplitude[r, k] * np.sin(roads.lanes.pulsation[r, k] * s + roads.lanes.phase[r, k])
+        if kind == SINE
+        else 0 * s
+    )
     x = roads.lanes.x[r, k] + s * roads.lanes.cos[r, k] - sway * roads.lanes.sin[r, k]
     y = roads.lanes.y[r, k] + s * roads.lanes.sin[r, k] + sway * roads.lanes.cos[r, k]
     return np.stack([x, y, s], axis=1)
@@ -223,8 +229,8 @@ def _grain(side: int) -> NDArray[np.float32]:
     """(side, side) tileable noise, 0 to 1 around 0.5: coarse and fine together."""
     rng = np.random.default_rng(7)
     total = np.zeros((side, side))
-    cells = 4
-    weight = 0.35
+    cells = 8
+    weight = 0.5
     while cells <= side:
         lattice = rng.standard_normal((cells, cells))
         at = (np.arange(side) + 0.5) / side * cells

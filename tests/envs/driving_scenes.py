@@ -66,7 +66,9 @@ def position(roads: Roads, r: int, k: int, s: np.ndarray, lateral: float) -> np.
     if roads.lanes.radius[r, k] > 1:
         angle = roads.lanes.turn[r, k] * s / roads.lanes.radius[r, k] + roads.lanes.phase[r, k]
         radius = roads.lanes.radius[r, k] - lateral * roads.lanes.turn[r, k]
-        return np.stack([roads.lanes.x[r, k] + radius * np.cos(angle), roads.lanes.y[r, k] + radius * np.sin(angle)], axis=1)
+        return np.stack(
+            [roads.lanes.x[r, k] + radius * np.cos(angle), roads.lanes.y[r, k] + radius * np.sin(angle)], axis=1
+        )
     aside = lateral + roads.lanes.amplitude[r, k] * np.sin(roads.lanes.pulsation[r, k] * s + roads.lanes.phase[r, k])
     cos, sin = roads.lanes.cos[r, k], roads.lanes.sin[r, k]
     return np.stack([roads.lanes.x[r, k] + s * cos - aside * sin, roads.lanes.y[r, k] + s * sin + aside * cos], axis=1)

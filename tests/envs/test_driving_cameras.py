@@ -6,11 +6,13 @@ import re
 from itertools import pairwise
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from driving_scenes import bank, highway, position, traffic
 from numpy.typing import NDArray
 
+import visnav.envs  # noqa: F401  (registers the IDs)
 from visnav.envs.driving import decor, solids
 from visnav.envs.driving.cameras import CAMERAS, CameraOptions, DrivingCamera
 from visnav.envs.driving.ground import make_ground, trace_lanes
@@ -186,7 +188,9 @@ def cast(world: World, i: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         [forward * np.cos(heading) - u * np.sin(heading), forward * np.sin(heading) + u * np.cos(heading), up], 2
     )
     ahead, right = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
-    eye = np.array([*([world.vehicles.x[i, 0], world.vehicles.y[i, 0]] + MOUNT[0] * ahead + MOUNT[1] * right), MOUNT[2]])
+    eye = np.array(
+        [*([world.vehicles.x[i, 0], world.vehicles.y[i, 0]] + MOUNT[0] * ahead + MOUNT[1] * right), MOUNT[2]]
+    )
     depth, instance = np.full(SIZE, np.inf), np.zeros(SIZE, np.int64)
     for vehicle in range(1, world.vehicles.x.shape[1]):
         cos, sin = np.cos(world.vehicles.heading[i, vehicle]), np.sin(world.vehicles.heading[i, vehicle])
@@ -385,3 +389,47 @@ def test_same_looking_tiles_are_stored_once() -> None:
 def test_a_bad_keyword_is_told_what_is_allowed(camera: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         DrivingCamera(camera, GROUND, 1, 1, CameraOptions(**options))
+
+
+# --- through Gymnasium ----------------------------------------------------------------------------------------------
+
+
+def test_a_batch_sees_what_one_world_sees() -> None:
+    for camera in ("birdseye", "front"):
+        one = gym.make("visnav/highway-fast-v0", camera=camera, lighting="random", textures="all", image_size=(32, 48))
+        many = gym.make_vec(
+            "visnav/highway-fast-v0", num_envs=3, camera=camera, lighting="random", textures="all", image_size=(32, 48)
+        )
+        batch, _ = many.reset(seed=5)
+        for _ in range(3):
+            batch, *_ = many.step(np.array([1, 1, 3]))
+        picture, _ = one.reset(seed=7)
+        for _ in range(3):
+            picture, *_ = one.step(3)
+        assert picture.shape == (32, 48, 3)
+        assert (picture == batch[2]).all()
+
+
+def test_sensors_labels_and_render_of_an_environment() -> None:
+    env = gym.make("visnav/merge-v0", camera="front", sensors=("rgb", "depth"), render_mode="rgb_array")
+    observation, _ = env.reset(seed=1)
+    assert {name: picture.shape for name, picture in observation.items()} == {"rgb": (64, 64, 3), "depth": (64, 64, 1)}
+    labels = env.unwrapped.annotate(("depth", "semantic", "boxes"))  # type: ignore[attr-defined]
+    assert (labels["depth"] == observation["depth"]).all()
+    assert (labels["boxes"]["labels"] == TRAFFIC).all()
+    shown = env.render()
+    assert isinstance(shown, np.ndarray)
+    assert shown.shape == (300, 600, 3)
+    is_ego = (abs(shown.astype(int) - decor.EGO) < 12).all(axis=-1)
+    assert is_ego.sum() > 4  # ego is in the picture of the whole scene
+    with pytest.raises(ValueError, match="unknown label for camera='front' 'flow'"):
+        env.unwrapped.annotate(("flow",))  # type: ignore[attr-defined]
+
+
+def test_kinematics_has_no_pictures() -> None:
+    env = gym.make("visnav/highway-fast-v0", camera="kinematics")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="camera='kinematics' has no labels"):
+        env.unwrapped.annotate(("boxes",))  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="image_size is not for camera='kinematics'"):
+        gym.make("visnav/highway-fast-v0", camera="kinematics", image_size=(8, 8))
