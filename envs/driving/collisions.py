@@ -61,48 +61,49 @@ def overlap(ax, ay, ah, al, aw, bx, by, bh, bl, bw, dx, dy):  # type: ignore[no-
 @jit
 def collide(i, a, b, world, dt):  # type: ignore[no-untyped-def]
     """Crash and push apart vehicles a and b of world i, a < b, where they meet within the substep."""
-    x, y = world.x[i, b] - world.x[i, a], world.y[i, b] - world.y[i, a]
-    sides = world.length[i, a] + world.width[i, a] + world.length[i, b] + world.width[i, b]
-    if abs(x) > world.speed[i, a] * dt + 0.5 * sides:  # most pairs: a cheap bound of what follows
+    vehicles = world.vehicles
+    x, y = vehicles.x[i, b] - vehicles.x[i, a], vehicles.y[i, b] - vehicles.y[i, a]
+    a_length, a_width = vehicles.length[i, a], vehicles.width[i, a]
+    b_length, b_width = vehicles.length[i, b], vehicles.width[i, b]
+    a_path, b_path = vehicles.speed[i, a] * dt, vehicles.speed[i, b] * dt
+    if abs(x) > a_path + 0.5 * (a_length + a_width + b_length + b_width):  # most pairs: a cheap bound of what follows
         return
-    reach = world.speed[i, a] * dt + 0.5 * (
-        math.sqrt(world.length[i, a] * world.length[i, a] + world.width[i, a] * world.width[i, a])
-        + math.sqrt(world.length[i, b] * world.length[i, b] + world.width[i, b] * world.width[i, b])
-    )
+    diagonals = math.sqrt(a_length * a_length + a_width * a_width) + math.sqrt(b_length * b_length + b_width * b_width)
+    reach = a_path + 0.5 * diagonals
     if reach < 0 or x * x + y * y > reach * reach:
         return
-    a_speed, b_speed = world.speed[i, a] * dt, world.speed[i, b] * dt
-    a_heading, b_heading = world.heading[i, a], world.heading[i, b]
+    a_heading, b_heading = vehicles.heading[i, a], vehicles.heading[i, b]
     now, soon, push_x, push_y = overlap(
-        0.0, 0.0, a_heading, world.length[i, a], world.width[i, a],
-        x, y, b_heading, world.length[i, b], world.width[i, b],
-        a_speed * math.cos(a_heading) - b_speed * math.cos(b_heading),
-        a_speed * math.sin(a_heading) - b_speed * math.sin(b_heading),
+        0.0, 0.0, a_heading, a_length, a_width,
+        x, y, b_heading, b_length, b_width,
+        a_path * math.cos(a_heading) - b_path * math.cos(b_heading),
+        a_path * math.sin(a_heading) - b_path * math.sin(b_heading),
     )  # fmt: skip
-    is_landmark = world.behaviour[i, b] == LANDMARK
+    is_landmark = vehicles.behaviour[i, b] == LANDMARK
     if soon and not is_landmark:
-        share = 1.0 if world.behaviour[i, b] == OBSTACLE else 0.5
-        world.impacted[i, a] = True
-        world.impact[i, a, 0], world.impact[i, a, 1] = share * push_x, share * push_y
+        share = 1.0 if vehicles.behaviour[i, b] == OBSTACLE else 0.5
+        vehicles.impacted[i, a] = True
+        vehicles.impact_x[i, a], vehicles.impact_y[i, a] = share * push_x, share * push_y
         if share != 1.0:
-            world.impacted[i, b] = True
-            world.impact[i, b, 0], world.impact[i, b, 1] = -0.5 * push_x, -0.5 * push_y
+            vehicles.impacted[i, b] = True
+            vehicles.impact_x[i, b], vehicles.impact_y[i, b] = -0.5 * push_x, -0.5 * push_y
     if now:
         if is_landmark:
-            world.hit[i, b] = True
+            vehicles.hit[i, b] = True
         else:
-            world.crashed[i, a] = True
-            world.crashed[i, b] = True
+            vehicles.crashed[i, a] = True
+            vehicles.crashed[i, b] = True
 
 
 @jit
 def collide_all(i, world, dt):  # type: ignore[no-untyped-def]
-    """`collide` for every pair of which one at least moves on its own; pairs that nobody checks are not looked at."""
-    places = world.x.shape[1]
-    for a in range(places):
-        if not world.present[i, a] or world.behaviour[i, a] == OBSTACLE or world.behaviour[i, a] == LANDMARK:
+    """`collide` for every pair of which one is a vehicle, and one at least checks its collisions."""
+    vehicles = world.vehicles
+    for a in range(vehicles.shape[1]):
+        behaviour = vehicles.behaviour[i, a]
+        if not vehicles.present[i, a] or behaviour in (OBSTACLE, LANDMARK):
             continue
-        checks = world.check_collisions[i, a]
-        for b in range(a + 1, places):
-            if world.present[i, b] and (checks or world.check_collisions[i, b]):
+        checks = vehicles.check_collisions[i, a]
+        for b in range(a + 1, vehicles.shape[1]):
+            if vehicles.present[i, b] and (checks or vehicles.check_collisions[i, b]):
                 collide(i, a, b, world, dt)

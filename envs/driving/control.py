@@ -23,12 +23,9 @@ from visnav.envs.driving.world import (
     DISCRETE_ACTION,
     FASTER,
     IDLE,
-    KP_ACCELERATION,
     KP_HEADING,
     KP_LATERAL,
     LANDMARK,
-    LANE_LEFT,
-    LANE_RIGHT,
     MAX_STEERING,
     META,
     META_LATERAL,
@@ -61,8 +58,8 @@ def clip(x, low, high):  # type: ignore[no-untyped-def]
 def locate(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
     """Fill the tables of vehicle v. Returns the lane closest to it, a rad of heading counting as 1 m."""
     r = world.road[i]
-    x, y, heading = world.x[i, v], world.y[i, v], world.heading[i, v]
-    is_seen = world.behaviour[i, v] != LANDMARK
+    x, y, heading = world.vehicles.x[i, v], world.vehicles.y[i, v], world.vehicles.heading[i, v]
+    is_seen = world.vehicles.behaviour[i, v] != LANDMARK
     best, nearest = np.int64(0), math.inf
     for lane in range(roads.num_lanes[r]):
         along, across = local_coordinates(r, lane, roads, x, y)
@@ -81,8 +78,8 @@ def locate(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
 @jit
 def locate_all(i, world, roads, tables):  # type: ignore[no-untyped-def]
     """The tables of row i, for its vehicles as they are."""
-    for v in range(world.x.shape[1]):
-        if world.present[i, v]:
+    for v in range(world.vehicles.shape[1]):
+        if world.vehicles.present[i, v]:
             locate(i, v, world, roads, tables)
         else:
             for lane in range(roads.num_lanes[world.road[i]]):
@@ -92,10 +89,10 @@ def locate_all(i, world, roads, tables):  # type: ignore[no-untyped-def]
 @jit
 def follow_road(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
     """Near the end of the target lane, follow the next one."""
-    lane = np.int64(world.target_lane[i, v])
+    lane = np.int64(world.vehicles.target_lane[i, v])
     along = tables.along[i, lane, v]
-    if along > roads.length[world.road[i], lane] - VEHICLE_LENGTH / 2:
-        world.target_lane[i, v] = next_lane(i, v, lane, along, world, roads)
+    if along > roads.lanes.length[world.road[i], lane] - VEHICLE_LENGTH / 2:
+        world.vehicles.target_lane[i, v] = next_lane(i, v, lane, along, world, roads)
 
 
 @jit
@@ -104,14 +101,14 @@ def steer_to_lane(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
 
     Lateral error to lateral speed, to heading, to turn rate, to slip angle β, to tan δ = 2 tan β.
     """
-    lane = np.int64(world.target_lane[i, v])
+    lane = np.int64(world.vehicles.target_lane[i, v])
     along, across = tables.along[i, lane, v], tables.across[i, lane, v]
-    speed = not_zero(world.speed[i, v])
-    ahead = heading_at(world.road[i], lane, roads, along + world.speed[i, v] * TAU_PURSUIT)
+    speed = not_zero(world.vehicles.speed[i, v])
+    ahead = heading_at(world.road[i], lane, roads, along + world.vehicles.speed[i, v] * TAU_PURSUIT)
     turn = math.asin(clip(-KP_LATERAL * across / speed, -1.0, 1.0))
     wanted = ahead + clip(turn, -QUARTER_TURN, QUARTER_TURN)
-    turn_rate = KP_HEADING * wrap(wanted - world.heading[i, v])
-    sin_slip = clip(world.length[i, v] / 2 / speed * turn_rate, -1.0, 1.0)
+    turn_rate = KP_HEADING * wrap(wanted - world.vehicles.heading[i, v])
+    sin_slip = clip(world.vehicles.length[i, v] / 2 / speed * turn_rate, -1.0, 1.0)
     steering = math.atan2(2 * sin_slip, math.sqrt(1 - sin_slip * sin_slip))
     return clip(steering, -MAX_STEERING, MAX_STEERING)
 
@@ -135,29 +132,29 @@ def index_to_speed(number, params):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _change_lane(i, side, world, roads, tables):  # type: ignore[no-untyped-def]
+def change_lane(i, side, world, roads, tables):  # type: ignore[no-untyped-def]
     """Let ego follow the lane to its left (-1) or right (1), if there is one within reach."""
-    r, lane = world.road[i], np.int64(world.target_lane[i, 0])
-    number = roads.number[r, lane] + side
-    if 0 <= number < roads.segment_lanes[r, roads.segment[r, lane]] and is_reachable(
+    r, lane = world.road[i], np.int64(world.vehicles.target_lane[i, 0])
+    number = roads.lanes.number[r, lane] + side
+    if 0 <= number < roads.segments.segment_lanes[r, roads.lanes.segment[r, lane]] and is_reachable(
         r, lane + side, roads, tables.along[i, lane + side, 0], tables.across[i, lane + side, 0]
     ):
-        world.target_lane[i, 0] = lane + side
+        world.vehicles.target_lane[i, 0] = lane + side
 
 
 @jit
-def control(i, action, world, roads, tables, params):  # type: ignore[no-untyped-def]
-    """Meta action of ego, LANE_LEFT to SLOWER: new targets, then steering and acceleration towards them."""
-    if action in (FASTER, SLOWER):
-        number = speed_to_index(world.speed[i, 0], params) + (1 if action == FASTER else -1)
-        number = clip(number, 0, params.target_speeds - 1)
-        world.speed_index[i] = number
-        world.target_speed[i, 0] = index_to_speed(number, params)
-    follow_road(i, 0, world, roads, tables)
-    if action in (LANE_LEFT, LANE_RIGHT):
-        _change_lane(i, 1 if action == LANE_RIGHT else -1, world, roads, tables)
-    world.steering[i, 0] = steer_to_lane(i, 0, world, roads, tables)
-    world.acceleration[i, 0] = KP_ACCELERATION * (world.target_speed[i, 0] - world.speed[i, 0])
+def choose_speed(i, action, world, params):  # type: ignore[no-untyped-def]
+    """Let ego follow the target speed next to its speed, after FASTER or SLOWER."""
+    number = speed_to_index(world.vehicles.speed[i, 0], params) + (1 if action == FASTER else -1)
+    number = clip(number, 0, params.target_speeds - 1)
+    world.speed_index[i] = number
+    world.vehicles.target_speed[i, 0] = index_to_speed(number, params)
+
+
+@jit
+def is_meta(params):  # type: ignore[no-untyped-def]
+    """Whether ego is controlled by meta actions."""
+    return params.action in (META, META_LONGITUDINAL, META_LATERAL)
 
 
 @jit
@@ -185,18 +182,9 @@ def drive(i, command, params, world):  # type: ignore[no-untyped-def]
             first = -1.0 + step * number
     first, second = clip(first, -1.0, 1.0), clip(second, -1.0, 1.0)
     steering = (second if params.longitudinal else first) if params.lateral else 0.0
-    world.steering[i, 0] = steering * params.steering_high
+    world.vehicles.steering[i, 0] = steering * params.steering_high
     if params.longitudinal:
         span = params.acceleration_high - params.acceleration_low
-        world.acceleration[i, 0] = params.acceleration_low + (first + 1) / 2 * span
+        world.vehicles.acceleration[i, 0] = params.acceleration_low + (first + 1) / 2 * span
     else:
-        world.acceleration[i, 0] = 0.0
-
-
-@jit
-def act(i, command, world, roads, tables, params):  # type: ignore[no-untyped-def]
-    """Ego takes its action for this policy step."""
-    if params.action in (META, META_LONGITUDINAL, META_LATERAL):
-        control(i, meta_action(np.int64(command[0]), params), world, roads, tables, params)
-    else:
-        drive(i, command, params, world)
+        world.vehicles.acceleration[i, 0] = 0.0

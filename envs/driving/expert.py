@@ -37,8 +37,8 @@ HORIZON = 6  # policy steps that meta actions are played ahead
 def _way_on(i, lane, world, roads):  # type: ignore[no-untyped-def]
     """The lane after `lane` on ego's way: by its route, else the nearest one; -1 where the road ends."""
     r = world.road[i]
-    here = np.int64(roads.segment[r, lane])
-    x, y = position(r, lane, roads, roads.length[r, lane], 0.0)
+    here = np.int64(roads.lanes.segment[r, lane])
+    x, y = position(r, lane, roads, roads.lanes.length[r, lane], 0.0)
     best, nearest = np.int64(-1), math.inf
     for k in range(roads.following.shape[2]):
         segment = np.int64(roads.following[r, here, k])
@@ -61,12 +61,12 @@ def _ahead(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
     gap, found = SIGHT, -1
     passed = 0.0
     for _ in range(6):
-        for o in range(1, world.x.shape[1]):
-            if world.present[i, o]:
+        for o in range(1, world.vehicles.shape[1]):
+            if world.vehicles.present[i, o]:
                 away = passed + tables.near[i, lane, o] - begun
                 if 0 < away < gap:
                     gap, found = away, o
-        passed += roads.length[r, lane]
+        passed += roads.lanes.length[r, lane]
         if passed - begun > gap:
             break
         lane = _way_on(i, lane, world, roads)
@@ -78,9 +78,9 @@ def _ahead(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
 @jit
 def _is_free_beside(i, lane, world, tables):  # type: ignore[no-untyped-def]
     """Whether nobody is on `lane` beside ego or close behind it."""
-    for o in range(1, world.x.shape[1]):
+    for o in range(1, world.vehicles.shape[1]):
         away = tables.near[i, lane, o] - tables.along[i, lane, 0]
-        if world.present[i, o] and -CLEAR < away < CLEAR / 2:
+        if world.vehicles.present[i, o] and -CLEAR < away < CLEAR / 2:
             return False
     return True
 
@@ -88,14 +88,16 @@ def _is_free_beside(i, lane, world, tables):  # type: ignore[no-untyped-def]
 @jit
 def _best_lane(i, world, roads, tables):  # type: ignore[no-untyped-def]
     """Ego's lane, or one beside it where somebody slower is ahead and there is more room there."""
-    r, lane = world.road[i], np.int64(world.lane[i, 0])
+    r, lane = world.road[i], np.int64(world.vehicles.lane[i, 0])
     gap, front = _ahead(i, lane, world, roads, tables)
-    if front < 0 or gap > CLEAR + 1.5 * world.speed[i, 0] or world.speed[i, front] > world.speed[i, 0]:
+    speed = world.vehicles.speed[i, 0]
+    if front < 0 or gap > CLEAR + 1.5 * speed or world.vehicles.speed[i, front] > speed:
         return lane
     best, room = lane, gap + VEHICLE_LENGTH
     for side in (-1, 1):
-        number = roads.number[r, lane] + side
-        if 0 <= number < roads.segment_lanes[r, roads.segment[r, lane]] and not roads.forbidden[r, lane + side]:
+        number = roads.lanes.number[r, lane] + side
+        exists = 0 <= number < roads.segments.segment_lanes[r, roads.lanes.segment[r, lane]]
+        if exists and not roads.lanes.forbidden[r, lane + side]:
             there, _ = _ahead(i, lane + side, world, roads, tables)
             if there > room and _is_free_beside(i, lane + side, world, tables):
                 best, room = lane + side, there
@@ -110,18 +112,18 @@ def _pursue(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
     the slip angle β of the velocity, sin β = L/d sin(α - β), hence tan β = c sin α / (1 + c cos α), c = L/d.
     """
     r = world.road[i]
-    reach = clip(PURSUIT_TIME * abs(world.speed[i, 0]), PURSUIT_LEAST, SIGHT)
+    reach = clip(PURSUIT_TIME * abs(world.vehicles.speed[i, 0]), PURSUIT_LEAST, SIGHT)
     along = tables.along[i, lane, 0] + reach
     for _ in range(6):
         after = _way_on(i, lane, world, roads)
-        if along <= roads.length[r, lane] or after < 0:
+        if along <= roads.lanes.length[r, lane] or after < 0:
             break
-        x, y = position(r, lane, roads, roads.length[r, lane], 0.0)
-        along += local_coordinates(r, after, roads, x, y)[0] - roads.length[r, lane]
+        x, y = position(r, lane, roads, roads.lanes.length[r, lane], 0.0)
+        along += local_coordinates(r, after, roads, x, y)[0] - roads.lanes.length[r, lane]
         lane = after
     x, y = position(r, lane, roads, along, 0.0)
-    dx, dy = x - world.x[i, 0], y - world.y[i, 0]
-    cos, sin = math.cos(world.heading[i, 0]), math.sin(world.heading[i, 0])
+    dx, dy = x - world.vehicles.x[i, 0], y - world.vehicles.y[i, 0]
+    cos, sin = math.cos(world.vehicles.heading[i, 0]), math.sin(world.vehicles.heading[i, 0])
     forward, right = dx * cos + dy * sin, dy * cos - dx * sin
     distance = math.sqrt(dx * dx + dy * dy)
     ratio = VEHICLE_LENGTH / distance
@@ -132,15 +134,16 @@ def _pursue(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
 @jit
 def _follow(i, lane, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Acceleration in m/s² by IDM towards the speed limit of ego's lane, behind who is next on its way."""
-    speed = world.speed[i, 0]
-    limit = roads.speed_limit[world.road[i], world.lane[i, 0]]
+    speed = world.vehicles.speed[i, 0]
+    limit = roads.lanes.speed_limit[world.road[i], world.vehicles.lane[i, 0]]
     if math.isnan(limit) or limit > params.max_speed:
         limit = params.max_speed
     ratio = speed / limit
     wanted = 1 - ratio * ratio * ratio * ratio
     gap, front = _ahead(i, lane, world, roads, tables)
     if front >= 0:
-        approach = speed - world.speed[i, front] * math.cos(world.heading[i, front] - world.heading[i, 0])
+        turned = world.vehicles.heading[i, front] - world.vehicles.heading[i, 0]
+        approach = speed - world.vehicles.speed[i, front] * math.cos(turned)
         root = 2 * math.sqrt(-params.comfort_acc_max * params.comfort_acc_min)
         share = (params.distance_wanted + speed * params.time_wanted + speed * approach / root) / gap
         if share > 0:
@@ -200,7 +203,8 @@ class Expert:
         if self._is_meta:
             self._plans = _plans(params.action, simulation.num_actions)
             rows = simulation.num_envs * len(self._plans)
-            self._copies = DrivingSimulation(simulation.task, rows, num_threads=simulation.num_threads)
+            threads = simulation.num_threads
+            self._copies = DrivingSimulation(simulation.task, rows, camera="kinematics", num_threads=threads)
             self._source = np.repeat(np.arange(simulation.num_envs), len(self._plans))
 
     def actions(self) -> NDArray[np.int64] | NDArray[np.float32]:
@@ -209,7 +213,7 @@ class Expert:
 
     def _drive(self) -> NDArray[np.float32]:
         simulation = self._simulation
-        commands = np.zeros((simulation.num_envs, *simulation.action_space.shape), np.float32)  # type: ignore[misc]
+        commands = np.zeros((simulation.num_envs, *simulation.action_space.shape), np.float32)
         state = simulation.world, simulation.roads, simulation.tables, simulation.params
         batch.run(lambda lo, hi: drive_rows(lo, hi, *state, commands), simulation.num_envs, simulation.num_threads)
         return commands
@@ -224,6 +228,6 @@ class Expert:
             playing = copies.world.phase != ENDED
             outcome = copies.step(np.ascontiguousarray(plans[:, step]), None, False)
             value += np.where(playing, outcome.reward, 0.0)
-            value -= np.where(playing & copies.world.crashed[:, 0], 100.0 * (HORIZON - step), 0.0)
+            value -= np.where(playing & copies.world.vehicles.crashed[:, 0], 100.0 * (HORIZON - step), 0.0)
         best = value.reshape(self._simulation.num_envs, -1).argmax(1)
         return self._plans[best, 0].astype(np.int64)

@@ -108,12 +108,12 @@ class Kinematics:
 @jit
 def _is_seen(i, v, world, tables, view):  # type: ignore[no-untyped-def]
     """Whether vehicle v is near enough, and not behind ego."""
-    if not world.present[i, v]:
+    if not world.vehicles.present[i, v]:
         return False
-    dx, dy = world.x[i, v] - world.x[i, 0], world.y[i, v] - world.y[i, 0]
+    dx, dy = world.vehicles.x[i, v] - world.vehicles.x[i, 0], world.vehicles.y[i, v] - world.vehicles.y[i, 0]
     if dx * dx + dy * dy >= PERCEPTION_DISTANCE * PERCEPTION_DISTANCE:
         return False
-    is_object = world.behaviour[i, v] in (OBSTACLE, LANDMARK)
+    is_object = world.vehicles.behaviour[i, v] in (OBSTACLE, LANDMARK)
     if is_object and not view.include_obstacles:
         return False
     return (view.see_behind and not is_object) or gap_between(i, 0, v, world, tables) > -2 * VEHICLE_LENGTH
@@ -122,14 +122,14 @@ def _is_seen(i, v, world, tables, view):  # type: ignore[no-untyped-def]
 @jit
 def _feature(k, i, v, world, roads, tables):  # type: ignore[no-untyped-def]
     """Feature k of vehicle v, absolute."""
-    heading, speed = world.heading[i, v], world.speed[i, v]
-    is_object = world.behaviour[i, v] in (OBSTACLE, LANDMARK)
+    heading, speed = world.vehicles.heading[i, v], world.vehicles.speed[i, v]
+    is_object = world.vehicles.behaviour[i, v] in (OBSTACLE, LANDMARK)
     if k == PRESENCE:
         return 1.0
     if k == X:
-        return world.x[i, v]
+        return world.vehicles.x[i, v]
     if k == Y:
-        return world.y[i, v]
+        return world.vehicles.y[i, v]
     if k == VX:
         return 0.0 if is_object else speed * math.cos(heading)
     if k == VY:
@@ -140,7 +140,7 @@ def _feature(k, i, v, world, roads, tables):  # type: ignore[no-untyped-def]
         return math.cos(heading)
     if k == SIN_H:
         return math.sin(heading)
-    lane = np.int64(world.lane[i, v])
+    lane = np.int64(world.vehicles.lane[i, v])
     along = tables.along[i, lane, v]
     if k == LONG_OFF:
         return along
@@ -175,7 +175,7 @@ def write_kinematics(i, world, roads, tables, view, out):  # type: ignore[no-unt
     last, last_distance = 0, -1.0
     for row in range(1, out.shape[1]):
         best, nearest = -1, math.inf
-        for v in range(1, world.x.shape[1]):
+        for v in range(1, world.vehicles.shape[1]):
             if not view.sort:
                 if v > last and best < 0 and _is_seen(i, v, world, tables, view):
                     best = v
@@ -187,7 +187,7 @@ def write_kinematics(i, world, roads, tables, view, out):  # type: ignore[no-unt
         if best < 0:
             for column in range(view.features.shape[0]):
                 out[i, row, column] = 0.0
-            last = world.x.shape[1]
+            last = world.vehicles.shape[1]
             last_distance = math.inf
             continue
         _write_row(i, row, best, world, roads, tables, view, out)

@@ -14,13 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from visnav.envs.driving.world import (
     CIRCULAR,
+    LANE,
     LANE_WIDTH,
     POLYLINE,
     REAL,
+    SEGMENT,
     SINE,
     STRAIGHT,
     STRIPED,
     Roads,
+    make_records,
 )
 
 
@@ -192,73 +195,46 @@ _LANE_FIELDS = (
     "kind", "x", "y", "heading", "cos", "sin", "length", "amplitude", "pulsation", "phase", "radius", "turn", "width",
     "speed_limit", "left_line", "right_line", "forbidden", "priority", "merging", "arrival",
 )  # fmt: skip
-_NUMBERED = {"kind": np.int8, "left_line": np.int8, "right_line": np.int8, "priority": np.int8}
-_FLAGS = ("forbidden", "merging", "arrival")
 
 
 def make_roads(networks: Sequence[Network]) -> Roads:
     """The bank of these roads."""
-    lanes = [[lane for s, e in net.segments() for lane in net.graph[s][e]] for net in networks]
-    segments = [net.segments() for net in networks]
-    count, most_lanes = len(networks), max(map(len, lanes))
-    most_segments = max(map(len, segments))
-    most_points = max([sum(len(lane.points) for lane in road) for road in lanes] + [1])
+    all_lanes = [[lane for s, e in net.segments() for lane in net.graph[s][e]] for net in networks]
+    all_segments = [net.segments() for net in networks]
+    count = len(networks)
+    most_points = max([sum(len(lane.points) for lane in road) for road in all_lanes] + [1])
+    most_segments = max(map(len, all_segments))
+    most_ways = max(nodes.count(node) for pairs in all_segments for nodes in zip(*pairs, strict=True) for node in nodes)
 
-    arrays: dict[str, NDArray[np.generic]] = {}
-    for name in _LANE_FIELDS:
-        dtype = np.bool_ if name in _FLAGS else _NUMBERED.get(name, REAL)
-        array = np.full((count, most_lanes), -1 if name == "kind" else 0, dtype)
-        for r, road in enumerate(lanes):
-            array[r, : len(road)] = [getattr(lane, name) for lane in road]
-        arrays[name] = array
-
-    first_point, num_points = np.zeros((2, count, most_lanes), np.int32)
+    lanes = make_records((count, max(map(len, all_lanes))), LANE)
+    lanes.kind, lanes.segment, lanes.number = -1, -1, -1
+    segments = make_records((count, most_segments), SEGMENT)
+    for name in segments.dtype.names:
+        segments[name] = -1
     points = np.zeros((count, most_points, 4), REAL)
-    segment, number = np.full((2, count, most_lanes), -1, np.int16)
-    from_node, to_node, first_lane, segment_lanes = np.full((4, count, most_segments), -1, np.int16)
-    most_ways = 1
-    for road_segments in segments:
-        for nodes in zip(*road_segments, strict=True):
-            most_ways = max(most_ways, *(nodes.count(node) for node in nodes))
     following, preceding = np.full((2, count, most_segments, most_ways), -1, np.int16)
-
     most_nodes = max(len(net.nodes()) for net in networks)
     toward = np.full((count, most_nodes, most_nodes), -1, np.int16)
-
-    for r, net in enumerate(networks):
+    for r, (road, pairs) in enumerate(zip(all_lanes, all_segments, strict=True)):
+        for name in _LANE_FIELDS:
+            lanes[name][r, : len(road)] = [getattr(lane, name) for lane in road]
         at = 0
-        for k, lane in enumerate(lanes[r]):
-            first_point[r, k], num_points[r, k] = at, len(lane.points)
+        for k, lane in enumerate(road):
+            lanes.first_point[r, k], lanes.num_points[r, k] = at, len(lane.points)
             points[r, at : at + len(lane.points)] = lane.points
             at += len(lane.points)
-        nodes = {name: k for k, name in enumerate(net.nodes())}
-        toward[r, : len(nodes), : len(nodes)] = net.toward()
+        nodes = {name: k for k, name in enumerate(networks[r].nodes())}
+        toward[r, : len(nodes), : len(nodes)] = networks[r].toward()
         at = 0
-        for k, (start, end) in enumerate(segments[r]):
-            lanes_here = len(net.graph[start][end])
-            from_node[r, k], to_node[r, k] = nodes[start], nodes[end]
-            first_lane[r, k], segment_lanes[r, k] = at, lanes_here
-            segment[r, at : at + lanes_here] = k
-            number[r, at : at + lanes_here] = np.arange(lanes_here)
+        for k, (start, end) in enumerate(pairs):
+            lanes_here = len(networks[r].graph[start][end])
+            segments[r, k] = nodes[start], nodes[end], at, lanes_here
+            lanes.segment[r, at : at + lanes_here] = k
+            lanes.number[r, at : at + lanes_here] = np.arange(lanes_here)
             at += lanes_here
-            after = [j for j, pair in enumerate(segments[r]) if pair[0] == end]
-            before = [j for j, pair in enumerate(segments[r]) if pair[1] == start]
+            after = [j for j, pair in enumerate(pairs) if pair[0] == end]
+            before = [j for j, pair in enumerate(pairs) if pair[1] == start]
             following[r, k, : len(after)] = after
             preceding[r, k, : len(before)] = before
-
-    return Roads(
-        num_lanes=np.array([len(road) for road in lanes], np.int32),
-        first_point=first_point,
-        num_points=num_points,
-        points=points,
-        segment=segment,
-        number=number,
-        from_node=from_node,
-        to_node=to_node,
-        first_lane=first_lane,
-        segment_lanes=segment_lanes,
-        following=following,
-        preceding=preceding,
-        toward=toward,
-        **arrays,  # type: ignore[arg-type]
-    )
+    num_lanes = np.array([len(road) for road in all_lanes], np.int32)
+    return Roads(lanes, segments, num_lanes, points, following, preceding, toward)

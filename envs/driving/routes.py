@@ -15,12 +15,12 @@ def plan_route(i, v, destination, world, roads):  # type: ignore[no-untyped-def]
     (ControlledVehicle.plan_route_to of `highway_env/vehicle/controller.py`).
     """
     r = world.road[i]
-    segment = np.int64(roads.segment[r, world.lane[i, v]])
+    segment = np.int64(roads.lanes.segment[r, world.vehicles.lane[i, v]])
     world.route[i, v, 0, 0] = segment
-    world.route[i, v, 0, 1] = roads.number[r, world.lane[i, v]]
-    world.route_at[i, v] = 0
+    world.route[i, v, 0, 1] = roads.lanes.number[r, world.vehicles.lane[i, v]]
+    world.vehicles.route_at[i, v] = 0
     for k in range(1, world.route.shape[2]):
         if segment >= 0:
-            segment = np.int64(roads.toward[r, roads.to_node[r, segment], destination])
+            segment = np.int64(roads.toward[r, roads.segments.to_node[r, segment], destination])
         world.route[i, v, k, 0] = segment
         world.route[i, v, k, 1] = -1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
 from typing import Any
 
 import numba
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 from visnav.envs import batch
 from visnav.envs.checks import check_name, check_real, check_whole
 from visnav.envs.driving import loops
+from visnav.envs.driving.cameras import CAMERAS, CameraOptions, DrivingCamera
+from visnav.envs.driving.ground import Ground, make_ground
 from visnav.envs.driving.kinematics import Kinematics
 from visnav.envs.driving.roads import make_roads
 from visnav.envs.driving.world import (
@@ -32,6 +36,7 @@ from visnav.envs.driving.world import (
     Outcome,
     Params,
     Task,
+    World,
     make_outcome,
     make_slots,
     make_tables,
@@ -46,6 +51,7 @@ ACTION_NAMES = {
     META_LONGITUDINAL: ("slower", "idle", "faster"),
     META_LATERAL: ("lane left", "idle", "lane right"),
 }
+KINEMATICS = "kinematics"  # the camera that makes no picture
 MISSION = ""  # driving tasks say with their ID what is to be done
 
 
@@ -55,17 +61,21 @@ class DrivingSimulation:
     Args:
         task: what is simulated.
         num_envs: N.
-        camera: "kinematics"; None for the task's own.
+        camera: "kinematics", "birdseye", "topdown" or "front"; None for the task's own.
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
-        duration: s until truncation, instead of the task's.
+        max_steps: policy steps until truncation, instead of the task's duration.
         observation: keywords of `Kinematics`, instead of the task's.
         action_repeat: policy steps per step.
         num_threads: threads that share the rows.
+        **options: fields of `CameraOptions`.
     """
 
-    KEYWORDS = ("camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat")
+    KEYWORDS = (
+        "camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat",
+        *(option.name for option in fields(CameraOptions)),
+    )  # fmt: skip  # of `gym.make`
 
     def __init__(
         self,
@@ -80,11 +90,12 @@ class DrivingSimulation:
         observation: Mapping[str, Any] | None = None,
         action_repeat: int = 1,
         num_threads: int = 1,
+        **options: Any,
     ) -> None:
         self.task = task
         self.num_envs = num_envs
         self.num_threads = num_threads
-        self.camera = check_name("camera", task.camera if camera is None else camera, ("kinematics",))
+        self.camera = check_name("camera", task.camera if camera is None else camera, (KINEMATICS, *CAMERAS))
         self.params = make_params(task, check_whole("action_repeat", action_repeat, 1))
         if max_steps is not None:
             steps = check_whole("max_steps", max_steps, 1)
@@ -94,7 +105,7 @@ class DrivingSimulation:
         self.world = make_world(num_envs, task.max_vehicles, task.route_length)
         self.slots = make_slots(num_envs)
         self.outcome = make_outcome(num_envs)
-        self.tables = make_tables(num_envs, self.roads.kind.shape[1], task.max_vehicles)
+        self.tables = make_tables(num_envs, self.roads.lanes.kind.shape[1], task.max_vehicles)
         self._source = level_source(levels, split)
         self._seed_is_level = levels is None and split is None
         self._args = np.array(task.args, REAL)
@@ -109,9 +120,24 @@ class DrivingSimulation:
         self.num_actions = len(self.action_names)
         kinematics = Kinematics().changed({**task.observation, **(observation or {})})
         self._view = kinematics.view(task.lanes)
-        shape = kinematics.vehicles_count, len(kinematics.features)
-        offered: dict[str, spaces.Space[Any]] = {"kinematics": spaces.Box(-np.inf, np.inf, shape, np.float32)}
+        self._lens: DrivingCamera | None = None
+        if self.camera == KINEMATICS:
+            if options:
+                raise ValueError(f"{next(iter(options))} is not for camera={KINEMATICS!r}; it belongs to {CAMERAS}")
+            shape = kinematics.vehicles_count, len(kinematics.features)
+            offered: dict[str, spaces.Space[Any]] = {KINEMATICS: spaces.Box(-np.inf, np.inf, shape, np.float32)}
+        else:
+            self._lens = self._make_camera(self.camera, num_envs, CameraOptions(**options))
+            offered = dict(self._lens.spaces)
         self.sensor_spaces = _choose_sensors(sensors, self.camera, offered)
+
+    @cached_property
+    def _ground(self) -> Ground:
+        """What cameras see of the roads; drawn when the first camera needs it."""
+        return make_ground(self.roads)
+
+    def _make_camera(self, name: str, num_envs: int, options: CameraOptions) -> DrivingCamera:
+        return DrivingCamera(name, self._ground, num_envs, self.task.max_vehicles, options)
 
     # --- episodes ---------------------------------------------------------------------------------------
 
@@ -202,9 +228,53 @@ class DrivingSimulation:
 
     def _draw(self, lo: int, hi: int, observation: Observation) -> None:
         """Write rows lo..hi of the observation."""
-        loops.kinematics_rows(
-            lo, hi, self.world, self.roads, self.tables, self._view, observation["kinematics"]
-        )  # fmt: skip
+        if self._lens is not None:
+            self._lens.draw(lo, hi, self.world, self.slots.level, observation)
+        else:
+            loops.kinematics_rows(
+                lo, hi, self.world, self.roads, self.tables, self._view, observation[KINEMATICS]
+            )  # fmt: skip
+
+    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Labels of what the camera sees now, for learning to see.
+
+        Args:
+            labels: of "depth" ("front" only), "semantic", "instance" and "boxes".
+
+        Returns:
+            By name: "depth" (N, H, W, 1) float32 metres to the image plane; "semantic" (N, H, W, 1) uint8, places in
+            `lens.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, a vehicle's place in its world + 1, 0 = background;
+            "boxes" a list of N dicts, see `visnav.envs.boxes.tight_boxes`.
+
+        Raises:
+            ValueError: a label that this camera does not have.
+        """
+        lens = self._lens
+        if lens is None:
+            raise ValueError(f"camera={self.camera!r} has no labels; {', '.join(CAMERAS)} have")
+        for name in labels:
+            check_name(f"label for camera={self.camera!r}", name, lens.labels)
+        drawn = set(labels) - {"boxes"} | ({"instance", "semantic"} if "boxes" in labels else set())
+        pictures = {
+            name: np.empty((self.num_envs, *space.shape), space.dtype)
+            for name, space in lens.spaces.items()
+            if name in drawn
+        }
+        batch.run(
+            lambda lo, hi: lens.draw(lo, hi, self.world, self.slots.level, pictures), self.num_envs, self.num_threads
+        )
+        found: dict[str, Any] = dict(pictures)
+        if "boxes" in labels:
+            found["boxes"] = lens.boxes(pictures["instance"], pictures["semantic"])
+        return {name: found[name] for name in labels}
+
+    def render(self, slot: int, camera: str = "topdown", **options: Any) -> NDArray[np.uint8]:
+        """A picture for people of one slot: (H, W, 3) uint8; `options` as in `CameraOptions`."""
+        drawing = self._make_camera(camera, 1, CameraOptions(**options))
+        frame = np.empty((1, *drawing.spaces["rgb"].shape), np.uint8)
+        world = World._make(array[slot : slot + 1] for array in self.world)
+        drawing.draw(0, 1, world, self.slots.level[slot : slot + 1], {"rgb": frame})
+        return frame[0]
 
     # --- facts ------------------------------------------------------------------------------------------
 
@@ -217,7 +287,11 @@ class DrivingSimulation:
 
         `success`, ego's `speed` in m/s, `crashed`, and the reward terms of the last step before weighting.
         """
-        found = {"success": success, "speed": self.world.speed[:, 0].copy(), "crashed": self.world.crashed[:, 0].copy()}
+        found = {
+            "success": success,
+            "speed": self.world.vehicles.speed[:, 0].copy(),
+            "crashed": self.world.vehicles.crashed[:, 0].copy(),
+        }
         for k, weight in enumerate(self.params.weights):
             if weight != 0:
                 found[TERMS[k]] = self.outcome.terms[:, k].copy()
@@ -331,7 +405,7 @@ def _choose_sensors(
     names: Sequence[str] | None, camera: str, offered: dict[str, spaces.Space[Any]]
 ) -> dict[str, spaces.Space[Any]]:
     """The spaces of the sensors that are returned, in a fixed order."""
-    default = tuple(offered)
+    default = ("rgb",) if "rgb" in offered else tuple(offered)
     chosen = default if names is None else (names,) if isinstance(names, str) else tuple(names)
     if not chosen:
         raise ValueError(f"sensors is empty; camera={camera!r} offers {', '.join(sorted(offered))}")

@@ -31,41 +31,44 @@ def _set_gains(i, v, behaviour, world):  # type: ignore[no-untyped-def]
         gain = 0.8 if behaviour == AGGRESSIVE else 1.2
         speed, approach = gain / (0.25 * 30), gain / (0.75 * 30)
         room = 0.5 if behaviour == AGGRESSIVE else 2.0
-    world.gains[i, v, 0], world.gains[i, v, 1], world.gains[i, v, 2] = speed, approach, room
-    world.gains[i, v, 3], world.gains[i, v, 4] = KP_HEADING, KP_HEADING * KP_LATERAL
+    world.vehicles.gain_speed[i, v], world.vehicles.gain_approach[i, v] = speed, approach
+    world.vehicles.gain_room[i, v] = room
+    world.vehicles.gain_heading[i, v], world.vehicles.gain_lateral[i, v] = KP_HEADING, KP_HEADING * KP_LATERAL
 
 
 @jit
 def put(i, v, x, y, heading, speed, behaviour, world, roads):  # type: ignore[no-untyped-def]
     """Put something at (x, y) m into place v of row i, following the lane and keeping the speed (m/s) it has there."""
+    vehicles = world.vehicles
     is_object = behaviour in (OBSTACLE, LANDMARK)
-    world.x[i, v], world.y[i, v], world.heading[i, v], world.speed[i, v] = x, y, heading, speed
-    world.length[i, v] = OBJECT_SIZE if is_object else VEHICLE_LENGTH
-    world.width[i, v] = OBJECT_SIZE if is_object else VEHICLE_WIDTH
+    vehicles.x[i, v], vehicles.y[i, v] = x, y
+    vehicles.heading[i, v], vehicles.speed[i, v] = heading, speed
+    vehicles.length[i, v] = OBJECT_SIZE if is_object else VEHICLE_LENGTH
+    vehicles.width[i, v] = OBJECT_SIZE if is_object else VEHICLE_WIDTH
     lane = closest_lane(world.road[i], roads, x, y, heading)
-    world.lane[i, v] = lane
-    world.target_lane[i, v] = lane
-    world.target_speed[i, v] = speed
-    world.steering[i, v] = 0.0
-    world.acceleration[i, v] = 0.0
-    world.lateral_speed[i, v] = 0.0
-    world.yaw_rate[i, v] = 0.0
-    world.behaviour[i, v] = behaviour
-    world.present[i, v] = True
-    world.crashed[i, v] = False
-    world.hit[i, v] = False
-    world.impacted[i, v] = False
-    world.check_collisions[i, v] = True
-    world.lane_changes[i, v] = True
-    world.timer[i, v] = (x + y) * math.pi % LANE_CHANGE_DELAY
-    world.delta[i, v] = 4.0
+    vehicles.lane[i, v] = lane
+    vehicles.target_lane[i, v] = lane
+    vehicles.target_speed[i, v] = speed
+    vehicles.steering[i, v] = 0.0
+    vehicles.acceleration[i, v] = 0.0
+    vehicles.lateral_speed[i, v] = 0.0
+    vehicles.yaw_rate[i, v] = 0.0
+    vehicles.behaviour[i, v] = behaviour
+    vehicles.present[i, v] = True
+    vehicles.crashed[i, v] = False
+    vehicles.hit[i, v] = False
+    vehicles.impacted[i, v] = False
+    vehicles.check_collisions[i, v] = True
+    vehicles.lane_changes[i, v] = True
+    vehicles.timer[i, v] = (x + y) * math.pi % LANE_CHANGE_DELAY
+    vehicles.delta[i, v] = 4.0
     _set_gains(i, v, behaviour, world)
     for k in range(world.route.shape[2]):
         world.route[i, v, k, 0] = -1
         world.route[i, v, k, 1] = -1
-    world.route_at[i, v] = 0
-    world.yielding[i, v] = False
-    world.yield_timer[i, v] = 0
+    vehicles.route_at[i, v] = 0
+    vehicles.yielding[i, v] = False
+    vehicles.yield_timer[i, v] = 0
 
 
 @jit
@@ -79,4 +82,4 @@ def put_on_lane(i, v, lane, along, speed, behaviour, world, roads):  # type: ign
 @jit
 def randomize(i, v, world):  # type: ignore[no-untyped-def]
     """Draw the exponent of a vehicle's IDM (IDMVehicle.randomize_behavior)."""
-    world.delta[i, v] = random_stream.uniform(world.rng[i], DELTA_RANGE[0], DELTA_RANGE[1])
+    world.vehicles.delta[i, v] = random_stream.uniform(world.rng[i], DELTA_RANGE[0], DELTA_RANGE[1])

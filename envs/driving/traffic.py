@@ -12,21 +12,27 @@ import math
 import numpy as np
 
 from visnav.envs.batch import jit
-from visnav.envs.driving.control import clip, follow_road, not_zero, steer_to_lane
+from visnav.envs.driving.control import change_lane, choose_speed, clip, follow_road, not_zero, steer_to_lane
 from visnav.envs.driving.lanes import heading_at, is_reachable, wrap
 from visnav.envs.driving.world import (
     ACC_MAX,
     AGGRESSIVE,
     DEFENSIVE,
     EGO_META,
+    FASTER,
+    IDLE,
     IDM,
+    KP_ACCELERATION,
     LANDMARK,
     LANE_CHANGE_DELAY,
     LANE_CHANGE_MAX_BRAKING_IMPOSED,
     LANE_CHANGE_MIN_ACC_GAIN,
+    LANE_LEFT,
+    LANE_RIGHT,
     LINEAR,
     MAX_STEERING,
     OBSTACLE,
+    SLOWER,
     TAU_PURSUIT,
 )
 
@@ -59,17 +65,17 @@ def _along_neighbour(i, o, lane, world, roads, tables):  # type: ignore[no-untyp
     if not math.isnan(along):
         return along
     r = world.road[i]
-    here, number = roads.segment[r, lane], np.int64(roads.number[r, lane])
+    here, number = roads.lanes.segment[r, lane], np.int64(roads.lanes.number[r, lane])
     for side in range(2):
         for k in range(roads.following.shape[2]):
             segment = roads.following[r, here, k] if side == 0 else roads.preceding[r, here, k]
             if segment >= 0:
-                other = np.int64(roads.first_lane[r, segment])
-                if number < roads.segment_lanes[r, segment]:
+                other = np.int64(roads.segments.first_lane[r, segment])
+                if number < roads.segments.segment_lanes[r, segment]:
                     other += number
                 along = tables.near[i, other, o]
                 if not math.isnan(along):
-                    return along + roads.length[r, lane] if side == 0 else along - roads.length[r, other]
+                    return along + roads.lanes.length[r, lane] if side == 0 else along - roads.lanes.length[r, other]
     return math.nan
 
 
@@ -79,9 +85,9 @@ def neighbours(i, v, lane, world, roads, tables, connected):  # type: ignore[no-
     own = tables.along[i, lane, v]
     front, rear = -1, -1
     nearest_front, nearest_rear = math.inf, -math.inf
-    for o in range(world.x.shape[1]):
+    for o in range(world.vehicles.shape[1]):
         along = tables.near[i, lane, o]
-        if connected and world.present[i, o]:
+        if connected and world.vehicles.present[i, o]:
             along = _along_neighbour(i, o, lane, world, roads, tables)
         if along >= own:
             if along <= nearest_front and o != v:
@@ -94,17 +100,17 @@ def neighbours(i, v, lane, world, roads, tables, connected):  # type: ignore[no-
 @jit
 def gap_between(i, v, o, world, tables):  # type: ignore[no-untyped-def]
     """m from the middle of v to that of o along v's lane."""
-    lane = np.int64(world.lane[i, v])
+    lane = np.int64(world.vehicles.lane[i, v])
     return tables.along[i, lane, o] - tables.along[i, lane, v]
 
 
 @jit
 def desired_gap(i, v, front, time_wanted, world, params):  # type: ignore[no-untyped-def]
     """s* in m: d₀ + v T + v Δv / (2 √(a b)), of velocities along v's heading; not kept from being negative."""
-    speed, heading = world.speed[i, v], world.heading[i, v]
+    speed, heading = world.vehicles.speed[i, v], world.vehicles.heading[i, v]
     approach = speed
-    if world.behaviour[i, front] != OBSTACLE:
-        approach -= world.speed[i, front] * math.cos(world.heading[i, front] - heading)
+    if world.vehicles.behaviour[i, front] != OBSTACLE:
+        approach -= world.vehicles.speed[i, front] * math.cos(world.vehicles.heading[i, front] - heading)
     root = 2 * math.sqrt(-params.comfort_acc_max * params.comfort_acc_min)
     return params.distance_wanted + speed * time_wanted + speed * approach / root
 
@@ -112,17 +118,17 @@ def desired_gap(i, v, front, time_wanted, world, params):  # type: ignore[no-unt
 @jit
 def idm_acceleration(i, driver, v, front, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """a [1 - (v/v₀)^δ - (s*/s)²] in m/s² of vehicle v behind `front` (-1: nobody), with the exponent of `driver`."""
-    behaviour = world.behaviour[i, v]
+    behaviour = world.vehicles.behaviour[i, v]
     if behaviour in (OBSTACLE, LANDMARK):
         return 0.0
-    target = world.target_speed[i, v] if has_targets(behaviour) else 0.0
-    limit = roads.speed_limit[world.road[i], world.lane[i, v]]
+    target = world.vehicles.target_speed[i, v] if has_targets(behaviour) else 0.0
+    limit = roads.lanes.speed_limit[world.road[i], world.vehicles.lane[i, v]]
     if not math.isnan(limit):
         target = clip(target, 0.0, limit)
-    speed = world.speed[i, v]
+    speed = world.vehicles.speed[i, v]
     excess = 0.0
     if speed > 0:
-        ratio, delta = speed / abs(not_zero(target)), world.delta[i, driver]
+        ratio, delta = speed / abs(not_zero(target)), world.vehicles.delta[i, driver]
         excess = ratio * ratio * ratio * ratio if delta == 4.0 else math.pow(ratio, delta)
     shortage = 0.0
     if front >= 0:
@@ -134,15 +140,16 @@ def idm_acceleration(i, driver, v, front, world, roads, tables, params):  # type
 @jit
 def linear_acceleration(i, driver, v, front, world, tables, params):  # type: ignore[no-untyped-def]
     """m/s² of vehicle v behind `front` (-1: nobody): linear in speed error, approach and lack of room."""
-    speed = world.speed[i, v]
-    error = world.target_speed[i, v] - speed if has_targets(world.behaviour[i, v]) else 0.0
+    speed = world.vehicles.speed[i, v]
+    error = world.vehicles.target_speed[i, v] - speed if has_targets(world.vehicles.behaviour[i, v]) else 0.0
     approach, room = 0.0, 0.0
     if front >= 0:
         safe = params.distance_wanted + (speed if speed > 0 else 0.0) * LINEAR_TIME_WANTED
-        approach = clip(world.speed[i, front] - speed, -math.inf, 0.0)
+        approach = clip(world.vehicles.speed[i, front] - speed, -math.inf, 0.0)
         room = clip(gap_between(i, v, front, world, tables) - safe, -math.inf, 0.0)
-    gains = world.gains
-    return gains[i, driver, 0] * error + gains[i, driver, 1] * approach + gains[i, driver, 2] * room
+    vehicles = world.vehicles
+    for_approach = vehicles.gain_approach[i, driver] * approach + vehicles.gain_room[i, driver] * room
+    return vehicles.gain_speed[i, driver] * error + for_approach
 
 
 @jit
@@ -150,7 +157,7 @@ def acceleration(i, driver, v, front, world, roads, tables, params):  # type: ig
     """m/s² that `driver` would command if it were v behind `front`; 0 of nobody (v = -1)."""
     if v < 0:
         return 0.0
-    if is_linear(world.behaviour[i, driver]):
+    if is_linear(world.vehicles.behaviour[i, driver]):
         return linear_acceleration(i, driver, v, front, world, tables, params)
     return idm_acceleration(i, driver, v, front, world, roads, tables, params)
 
@@ -158,36 +165,39 @@ def acceleration(i, driver, v, front, world, roads, tables, params):  # type: ig
 @jit
 def _mobil(i, v, lane, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Whether vehicle v should change to `lane`: safe for who is behind there, and of advantage to itself."""
-    connected = params.connected_neighbours
-    front, rear = neighbours(i, v, lane, world, roads, tables, connected)
-    if acceleration(i, v, rear, v, world, roads, tables, params) < -LANE_CHANGE_MAX_BRAKING_IMPOSED:
-        return False
-    there = acceleration(i, v, v, front, world, roads, tables, params)
-    at = world.route_at[i, v]
-    if at < world.route.shape[2] and world.route[i, v, at, 0] >= 0 and world.route[i, v, at, 1] >= 0:
-        target = np.int64(roads.number[world.road[i], world.target_lane[i, v]])
-        change = np.int64(roads.number[world.road[i], lane]) - target
-        planned = np.int64(world.route[i, v, at, 1]) - target
-        same_way = (change > 0 and planned > 0) or (change < 0 and planned < 0) or (change == 0 and planned == 0)
-        return same_way and there >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
-    front, rear = neighbours(i, v, np.int64(world.lane[i, v]), world, roads, tables, connected)
-    here = acceleration(i, v, v, front, world, roads, tables, params)
-    careful = world.behaviour[i, v] in (AGGRESSIVE, DEFENSIVE)
-    return there - here >= (CAREFUL_MIN_ACC_GAIN if careful else LANE_CHANGE_MIN_ACC_GAIN)
+    r, behaviour, at = world.road[i], world.vehicles.behaviour[i, v], np.int64(world.vehicles.route_at[i, v])
+    there = 0.0
+    for k in range(2):  # there, then here
+        side = lane if k == 0 else np.int64(world.vehicles.lane[i, v])
+        front, rear = neighbours(i, v, side, world, roads, tables, params.connected_neighbours)
+        if k == 0 and acceleration(i, v, rear, v, world, roads, tables, params) < -LANE_CHANGE_MAX_BRAKING_IMPOSED:
+            return False
+        wanted = acceleration(i, v, v, front, world, roads, tables, params)
+        if k == 1:
+            least = CAREFUL_MIN_ACC_GAIN if behaviour in (AGGRESSIVE, DEFENSIVE) else LANE_CHANGE_MIN_ACC_GAIN
+            return there - wanted >= least
+        there = wanted
+        if at < world.route.shape[2] and world.route[i, v, at, 0] >= 0 and world.route[i, v, at, 1] >= 0:
+            target = np.int64(roads.lanes.number[r, world.vehicles.target_lane[i, v]])
+            change = np.int64(roads.lanes.number[r, lane]) - target
+            planned = np.int64(world.route[i, v, at, 1]) - target
+            is_same_way = (change > 0) == (planned > 0) and (change < 0) == (planned < 0)
+            return is_same_way and there >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+    return False
 
 
 @jit
 def _gives_way(i, v, world, tables, params):  # type: ignore[no-untyped-def]
     """Whether another one, just ahead, is changing to the lane that v is changing to."""
-    time_wanted = LINEAR_TIME_WANTED if is_linear(world.behaviour[i, v]) else params.time_wanted
-    target = world.target_lane[i, v]
-    for o in range(world.x.shape[1]):
+    time_wanted = LINEAR_TIME_WANTED if is_linear(world.vehicles.behaviour[i, v]) else params.time_wanted
+    target = world.vehicles.target_lane[i, v]
+    for o in range(world.vehicles.shape[1]):
         if (
             o != v
-            and world.present[i, o]
-            and world.target_lane[i, o] == target
-            and world.lane[i, o] != target
-            and has_targets(world.behaviour[i, o])
+            and world.vehicles.present[i, o]
+            and world.vehicles.target_lane[i, o] == target
+            and world.vehicles.lane[i, o] != target
+            and has_targets(world.vehicles.behaviour[i, o])
         ):
             gap = gap_between(i, v, o, world, tables)
             if 0 < gap < desired_gap(i, v, o, time_wanted, world, params):
@@ -198,55 +208,75 @@ def _gives_way(i, v, world, tables, params):  # type: ignore[no-untyped-def]
 @jit
 def _choose_lane(i, v, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Set vehicle v's target lane: give up a change that another makes, and ask MOBIL every second."""
-    r, lane, target = world.road[i], np.int64(world.lane[i, v]), np.int64(world.target_lane[i, v])
-    segment = roads.segment[r, lane]
+    r, lane, target = world.road[i], np.int64(world.vehicles.lane[i, v]), np.int64(world.vehicles.target_lane[i, v])
+    segment = roads.lanes.segment[r, lane]
     if lane != target:
-        if segment == roads.segment[r, target] and _gives_way(i, v, world, tables, params):
-            world.target_lane[i, v] = lane
+        if segment == roads.lanes.segment[r, target] and _gives_way(i, v, world, tables, params):
+            world.vehicles.target_lane[i, v] = lane
         return
-    if world.timer[i, v] <= LANE_CHANGE_DELAY:
+    if world.vehicles.timer[i, v] <= LANE_CHANGE_DELAY:
         return
-    world.timer[i, v] = 0.0
+    world.vehicles.timer[i, v] = 0.0
     for side in (-1, 1):
-        number = roads.number[r, lane] + side
+        number = roads.lanes.number[r, lane] + side
         if (
-            0 <= number < roads.segment_lanes[r, segment]
+            0 <= number < roads.segments.segment_lanes[r, segment]
             and is_reachable(r, lane + side, roads, tables.along[i, lane + side, v], tables.across[i, lane + side, v])
-            and abs(world.speed[i, v]) >= 1
+            and abs(world.vehicles.speed[i, v]) >= 1
             and _mobil(i, v, lane + side, world, roads, tables, params)
         ):
-            world.target_lane[i, v] = lane + side
+            world.vehicles.target_lane[i, v] = lane + side
 
 
 @jit
 def _steer_linearly(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
     """Steering angle in rad, linear in the errors of heading and lateral place."""
-    lane = np.int64(world.target_lane[i, v])
-    speed, length = world.speed[i, v], world.length[i, v]
+    lane = np.int64(world.vehicles.target_lane[i, v])
+    speed, length = world.vehicles.speed[i, v], world.vehicles.length[i, v]
     ahead = heading_at(world.road[i], lane, roads, tables.along[i, lane, v] + speed * TAU_PURSUIT)
     fast = not_zero(speed)
-    turn = wrap(ahead - world.heading[i, v]) * length / fast
+    turn = wrap(ahead - world.vehicles.heading[i, v]) * length / fast
     shift = -tables.across[i, lane, v] * length / (fast * fast)
-    return clip(world.gains[i, v, 3] * turn + world.gains[i, v, 4] * shift, -MAX_STEERING, MAX_STEERING)
+    return clip(
+        world.vehicles.gain_heading[i, v] * turn + world.vehicles.gain_lateral[i, v] * shift,
+        -MAX_STEERING,
+        MAX_STEERING,
+    )
 
 
 @jit
-def decide(i, v, world, roads, tables, params):  # type: ignore[no-untyped-def]
-    """Lane, steering and acceleration of traffic vehicle v for the next substep; a crashed one decides nothing."""
-    if world.crashed[i, v]:
+def decide(i, v, action, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Lane, steering and acceleration of vehicle v for the next substep; crashed traffic decides nothing.
+
+    Args:
+        action: ego's meta action, IDLE after the first substep; without meaning for traffic.
+    """
+    vehicles = world.vehicles
+    is_ego = vehicles.behaviour[i, v] == EGO_META
+    if vehicles.crashed[i, v] and not is_ego:
         return
-    follow_road(i, v, world, roads, tables)
-    if world.lane_changes[i, v]:
+    if is_ego and action in (FASTER, SLOWER):
+        choose_speed(i, action, world, params)
+    for k in range(2):
+        follow_road(i, v, world, roads, tables)
+        if k == 1 or not is_ego or action == IDLE:
+            break
+        if action in (LANE_LEFT, LANE_RIGHT):  # the original follows the road before its action, and after
+            change_lane(i, 1 if action == LANE_RIGHT else -1, world, roads, tables)
+    if not is_ego and vehicles.lane_changes[i, v]:
         _choose_lane(i, v, world, roads, tables, params)
-    if is_linear(world.behaviour[i, v]):
-        world.steering[i, v] = _steer_linearly(i, v, world, roads, tables)
+    if is_linear(vehicles.behaviour[i, v]):
+        vehicles.steering[i, v] = _steer_linearly(i, v, world, roads, tables)
     else:
-        world.steering[i, v] = steer_to_lane(i, v, world, roads, tables)
-    lane, target = np.int64(world.lane[i, v]), np.int64(world.target_lane[i, v])
+        vehicles.steering[i, v] = steer_to_lane(i, v, world, roads, tables)
+    if is_ego:
+        vehicles.acceleration[i, v] = KP_ACCELERATION * (vehicles.target_speed[i, v] - vehicles.speed[i, v])
+        return
+    lane, target = np.int64(vehicles.lane[i, v]), np.int64(vehicles.target_lane[i, v])
     command = ACC_MAX
     for k in range(2 if lane != target else 1):  # between lanes, be careful on both
         front, _ = neighbours(i, v, lane if k == 0 else target, world, roads, tables, params.connected_neighbours)
         wanted = acceleration(i, v, v, front, world, roads, tables, params)
         if wanted < command:
             command = wanted
-    world.acceleration[i, v] = clip(command, -ACC_MAX, ACC_MAX)
+    vehicles.acceleration[i, v] = clip(command, -ACC_MAX, ACC_MAX)

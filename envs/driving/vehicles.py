@@ -20,15 +20,15 @@ MAX_YAW_RATE = 2 * math.pi  # rad/s
 @jit
 def limit_commands(i, v, world, low, high):  # type: ignore[no-untyped-def]
     """Beyond its speeds low..high a vehicle is drawn back to them; a crashed one brakes to a stop."""
-    speed = world.speed[i, v]
-    if world.crashed[i, v]:
-        world.steering[i, v] = 0.0
-        world.acceleration[i, v] = -speed
+    speed = world.vehicles.speed[i, v]
+    if world.vehicles.crashed[i, v]:
+        world.vehicles.steering[i, v] = 0.0
+        world.vehicles.acceleration[i, v] = -speed
     if speed > high:
-        if world.acceleration[i, v] > high - speed:
-            world.acceleration[i, v] = high - speed
-    elif speed < low and world.acceleration[i, v] < low - speed:
-        world.acceleration[i, v] = low - speed
+        if world.vehicles.acceleration[i, v] > high - speed:
+            world.vehicles.acceleration[i, v] = high - speed
+    elif speed < low and world.vehicles.acceleration[i, v] < low - speed:
+        world.vehicles.acceleration[i, v] = low - speed
 
 
 @jit
@@ -38,20 +38,20 @@ def kinematic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
     Kong et al. 2015, "Kinematic and Dynamic Vehicle Models for Autonomous Driving Control Design", as in
     `highway_env/vehicle/kinematics.py`. Sums of angles are written out, so that one tan and one pair sin, cos do.
     """
-    speed, heading = world.speed[i, v], world.heading[i, v]
-    slip = 0.5 * math.tan(world.steering[i, v])  # tan β
+    speed, heading = world.vehicles.speed[i, v], world.vehicles.heading[i, v]
+    slip = 0.5 * math.tan(world.vehicles.steering[i, v])  # tan β
     cos_slip = 1 / math.sqrt(1 + slip * slip)
     sin_slip = slip * cos_slip
     cos, sin = math.cos(heading), math.sin(heading)
-    world.x[i, v] += speed * (cos * cos_slip - sin * sin_slip) * dt
-    world.y[i, v] += speed * (sin * cos_slip + cos * sin_slip) * dt
-    world.heading[i, v] = heading + speed * sin_slip / (world.length[i, v] / 2) * dt
-    world.speed[i, v] = speed + world.acceleration[i, v] * dt
-    if world.impacted[i, v]:
-        world.x[i, v] += world.impact[i, v, 0]
-        world.y[i, v] += world.impact[i, v, 1]
-        world.crashed[i, v] = True
-        world.impacted[i, v] = False
+    world.vehicles.x[i, v] += speed * (cos * cos_slip - sin * sin_slip) * dt
+    world.vehicles.y[i, v] += speed * (sin * cos_slip + cos * sin_slip) * dt
+    world.vehicles.heading[i, v] = heading + speed * sin_slip / (world.vehicles.length[i, v] / 2) * dt
+    world.vehicles.speed[i, v] = speed + world.vehicles.acceleration[i, v] * dt
+    if world.vehicles.impacted[i, v]:
+        world.vehicles.x[i, v] += world.vehicles.impact_x[i, v]
+        world.vehicles.y[i, v] += world.vehicles.impact_y[i, v]
+        world.vehicles.crashed[i, v] = True
+        world.vehicles.impacted[i, v] = False
 
 
 @jit
@@ -75,13 +75,13 @@ def _dynamic_rates(heading, speed, lateral, yaw_rate, steering):  # type: ignore
 @jit
 def dynamic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
     """Fourth-order Runge-Kutta step of a bicycle with linear tyres and unit mass (BicycleVehicle)."""
-    if abs(world.steering[i, v]) > math.pi / 2:
-        world.steering[i, v] = math.copysign(math.pi / 2, world.steering[i, v])
-    if abs(world.yaw_rate[i, v]) > MAX_YAW_RATE:
-        world.yaw_rate[i, v] = math.copysign(MAX_YAW_RATE, world.yaw_rate[i, v])
-    steering, acceleration = world.steering[i, v], world.acceleration[i, v]
-    heading, speed = world.heading[i, v], world.speed[i, v]
-    lateral, yaw_rate = world.lateral_speed[i, v], world.yaw_rate[i, v]
+    if abs(world.vehicles.steering[i, v]) > math.pi / 2:
+        world.vehicles.steering[i, v] = math.copysign(math.pi / 2, world.vehicles.steering[i, v])
+    if abs(world.vehicles.yaw_rate[i, v]) > MAX_YAW_RATE:
+        world.vehicles.yaw_rate[i, v] = math.copysign(MAX_YAW_RATE, world.vehicles.yaw_rate[i, v])
+    steering, acceleration = world.vehicles.steering[i, v], world.vehicles.acceleration[i, v]
+    heading, speed = world.vehicles.heading[i, v], world.vehicles.speed[i, v]
+    lateral, yaw_rate = world.vehicles.lateral_speed[i, v], world.vehicles.yaw_rate[i, v]
     dx1, dy1, dl1, dr1 = _dynamic_rates(heading, speed, lateral, yaw_rate, steering)
     half = dt / 2
     l2, r2 = lateral + dl1 * half, yaw_rate + dr1 * half
@@ -90,12 +90,12 @@ def dynamic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
     dx3, dy3, dl3, dr3 = _dynamic_rates(heading + r2 * half, speed + acceleration * half, l3, r3, steering)
     l4, r4 = lateral + dl3 * dt, yaw_rate + dr3 * dt
     dx4, dy4, dl4, dr4 = _dynamic_rates(heading + r3 * dt, speed + acceleration * dt, l4, r4, steering)
-    world.x[i, v] += dt / 6 * (dx1 + 2 * dx2 + 2 * dx3 + dx4)
-    world.y[i, v] += dt / 6 * (dy1 + 2 * dy2 + 2 * dy3 + dy4)
-    world.heading[i, v] = heading + dt / 6 * (yaw_rate + 2 * r2 + 2 * r3 + r4)
-    world.speed[i, v] = speed + acceleration * dt
-    world.lateral_speed[i, v] = lateral + dt / 6 * (dl1 + 2 * dl2 + 2 * dl3 + dl4)
-    world.yaw_rate[i, v] = yaw_rate + dt / 6 * (dr1 + 2 * dr2 + 2 * dr3 + dr4)
+    world.vehicles.x[i, v] += dt / 6 * (dx1 + 2 * dx2 + 2 * dx3 + dx4)
+    world.vehicles.y[i, v] += dt / 6 * (dy1 + 2 * dy2 + 2 * dy3 + dy4)
+    world.vehicles.heading[i, v] = heading + dt / 6 * (yaw_rate + 2 * r2 + 2 * r3 + r4)
+    world.vehicles.speed[i, v] = speed + acceleration * dt
+    world.vehicles.lateral_speed[i, v] = lateral + dt / 6 * (dl1 + 2 * dl2 + 2 * dl3 + dl4)
+    world.vehicles.yaw_rate[i, v] = yaw_rate + dt / 6 * (dr1 + 2 * dr2 + 2 * dr3 + dr4)
 
 
 @jit

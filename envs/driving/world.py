@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,46 +89,105 @@ TERMS = (
 PLAYING, ENDED, CHOSEN, FRESH, UNSTARTED = range(5)
 
 
+# --- records: one array of them instead of one array a field ------------------------------------------------------
+# A kernel that passes a hundred arrays from function to function takes minutes to compile. A field of all records is
+# an array again, in kernels too: `roads.lanes.width[r, l]`, `world.vehicles.x[i, v]`.
+
+LANE = np.dtype(
+    [
+        ("kind", np.int8),  # STRAIGHT, SINE, CIRCULAR, POLYLINE; -1 where there is no lane
+        ("x", REAL),  # m: start of a straight or sine lane's axis, centre of a circle
+        ("y", REAL),
+        ("heading", REAL),  # rad, of the axis
+        ("cos", REAL),  # of that heading
+        ("sin", REAL),
+        ("length", REAL),  # m
+        ("amplitude", REAL),  # m, of a sine
+        ("pulsation", REAL),  # rad/m, of a sine
+        ("phase", REAL),  # rad: of a sine at its start; angle from the centre to the start of a circle
+        ("radius", REAL),  # m, of a circle
+        ("turn", REAL),  # of a circle: 1 clockwise on the map, -1 otherwise
+        ("first_point", np.int32),  # of a polyline, in `Roads.points`
+        ("num_points", np.int32),
+        ("width", REAL),  # m
+        ("speed_limit", REAL),  # m/s, NaN = none
+        ("left_line", np.int8),  # NO_LINE, STRIPED, CONTINUOUS (follows the lane), CONTINUOUS_LINE
+        ("right_line", np.int8),
+        ("forbidden", np.bool_),  # no vehicle may change to it
+        ("priority", np.int8),  # the higher has the right of way
+        ("merging", np.bool_),  # MERGING_SPEED looks at vehicles on it
+        ("arrival", np.bool_),  # ego has arrived on it, `arrival_distance` past its start
+        ("segment", np.int16),  # -1 where there is no lane
+        ("number", np.int16),  # in its segment, 0 = leftmost
+    ],
+    align=True,
+)
+SEGMENT = np.dtype(
+    [
+        ("from_node", np.int16),  # -1 where there is no segment, in all fields
+        ("to_node", np.int16),
+        ("first_lane", np.int16),
+        ("segment_lanes", np.int16),
+    ],
+    align=True,
+)
+VEHICLE = np.dtype(
+    [
+        ("x", REAL),  # m, of the vehicle's middle
+        ("y", REAL),
+        ("heading", REAL),  # rad
+        ("speed", REAL),  # m/s, negative backwards
+        ("length", REAL),  # m
+        ("width", REAL),  # m
+        ("target_speed", REAL),  # m/s
+        ("steering", REAL),  # rad, as last commanded
+        ("acceleration", REAL),  # m/s², as last commanded
+        ("lateral_speed", REAL),  # m/s, of the dynamic bicycle
+        ("yaw_rate", REAL),  # rad/s, of the dynamic bicycle
+        ("impact_x", REAL),  # m that it is displaced by in its next substep, where `impacted`
+        ("impact_y", REAL),
+        ("timer", REAL),  # s since the last lane change was thought of
+        ("delta", REAL),  # exponent of IDM
+        ("gain_speed", REAL),  # of linear traffic: acceleration per speed error
+        ("gain_approach", REAL),  # … per approach to who is ahead
+        ("gain_room", REAL),  # … per lack of room
+        ("gain_heading", REAL),  # steering per heading error
+        ("gain_lateral", REAL),  # … per lateral error
+        ("yield_timer", np.int32),  # regulations since it began to yield
+        ("lane", np.int16),  # the closest
+        ("target_lane", np.int16),
+        ("route_at", np.int16),  # place in its route
+        ("behaviour", np.int8),  # EGO_META, …, PARKED
+        ("present", np.bool_),  # whether the place is taken
+        ("crashed", np.bool_),
+        ("hit", np.bool_),  # a landmark that something has touched
+        ("impacted", np.bool_),
+        ("check_collisions", np.bool_),  # of two vehicles one at least must, or they pass through each other
+        ("lane_changes", np.bool_),  # whether MOBIL is asked
+        ("yielding", np.bool_),  # whether it stops for another with the right of way
+    ],
+    align=True,
+)
+
+
+def make_records(shape: tuple[int, ...], dtype: np.dtype[np.void]) -> Any:
+    """Zeros whose fields are attributes, of the array and of each record."""
+    return np.zeros(shape, dtype).view(np.recarray)
+
+
 class Roads(NamedTuple):
     """A bank of R roads of up to L lanes in S segments, read only; made by `roads.make_roads`.
 
     A segment is what lies between two nodes: its lanes are numbered from the left, and follow one another in the lane
-    axis. Lanes are in the order in which highway-env searches them. Unused places of `kind`, `segment` and the
-    segment arrays are -1.
+    axis. Lanes are in the order in which highway-env searches them.
     """
 
+    lanes: Any  # (R, L) LANE
+    segments: Any  # (R, S) SEGMENT
     num_lanes: NDArray[np.int32]  # (R,)
-    kind: NDArray[np.int8]  # (R, L) STRAIGHT, SINE, CIRCULAR, POLYLINE
-    x: Reals  # (R, L) m: start of a straight or sine lane's axis, centre of a circle
-    y: Reals  # (R, L)
-    heading: Reals  # (R, L) rad, of the axis
-    cos: Reals  # (R, L) of that heading
-    sin: Reals  # (R, L)
-    length: Reals  # (R, L) m
-    amplitude: Reals  # (R, L) m, of a sine
-    pulsation: Reals  # (R, L) rad/m, of a sine
-    phase: Reals  # (R, L) rad: of a sine at its start; angle from the centre to the start of a circle
-    radius: Reals  # (R, L) m, of a circle
-    turn: Reals  # (R, L) of a circle: 1 clockwise on the map, -1 otherwise
-    first_point: NDArray[np.int32]  # (R, L) of a polyline, in `points`
-    num_points: NDArray[np.int32]  # (R, L)
-    points: Reals  # (R, P, 4) x, y, and unit tangent: a polyline's points, 1 m apart
-    width: Reals  # (R, L) m
-    speed_limit: Reals  # (R, L) m/s, NaN = none
-    left_line: NDArray[np.int8]  # (R, L) NO_LINE, STRIPED, CONTINUOUS (follows the lane), CONTINUOUS_LINE
-    right_line: NDArray[np.int8]  # (R, L)
-    forbidden: NDArray[np.bool_]  # (R, L) no vehicle may change to it
-    priority: NDArray[np.int8]  # (R, L) the higher has the right of way
-    merging: NDArray[np.bool_]  # (R, L) MERGING_SPEED looks at vehicles on it
-    arrival: NDArray[np.bool_]  # (R, L) ego has arrived on it, `arrival_distance` past its start
-    segment: NDArray[np.int16]  # (R, L)
-    number: NDArray[np.int16]  # (R, L) of the lane in its segment, 0 = leftmost
-    from_node: NDArray[np.int16]  # (R, S)
-    to_node: NDArray[np.int16]  # (R, S)
-    first_lane: NDArray[np.int16]  # (R, S)
-    segment_lanes: NDArray[np.int16]  # (R, S)
-    following: NDArray[np.int16]  # (R, S, K) segments that begin where this one ends
-    preceding: NDArray[np.int16]  # (R, S, K) segments that end where this one begins
+    points: Reals  # (R, P, 4) x, y, and unit tangent: polylines' points, 1 m apart
+    following: NDArray[np.int16]  # (R, S, K) segments that begin where this one ends, then -1
+    preceding: NDArray[np.int16]  # (R, S, K) segments that end where this one begins, then -1
     toward: NDArray[np.int16]  # (R, D, D) segment that begins the shortest way from a node to another, -1 = none
 
 
@@ -139,34 +198,8 @@ class World(NamedTuple):
     LANDMARK). Lanes are numbers along the lane axis of the row's road.
     """
 
-    x: Reals  # (N, V) m, of the vehicle's middle
-    y: Reals  # (N, V)
-    heading: Reals  # (N, V) rad
-    speed: Reals  # (N, V) m/s, negative backwards
-    length: Reals  # (N, V) m
-    width: Reals  # (N, V) m
-    lane: NDArray[np.int16]  # (N, V) the closest
-    target_lane: NDArray[np.int16]  # (N, V)
-    target_speed: Reals  # (N, V) m/s
-    steering: Reals  # (N, V) rad, as last commanded
-    acceleration: Reals  # (N, V) m/s², as last commanded
-    lateral_speed: Reals  # (N, V) m/s, of the dynamic bicycle
-    yaw_rate: Reals  # (N, V) rad/s, of the dynamic bicycle
-    behaviour: NDArray[np.int8]  # (N, V) EGO_META, …, PARKED
-    present: NDArray[np.bool_]  # (N, V) whether the place is taken
-    crashed: NDArray[np.bool_]  # (N, V)
-    hit: NDArray[np.bool_]  # (N, V) a landmark that something has touched
-    impacted: NDArray[np.bool_]  # (N, V) whether `impact` displaces it in its next substep
-    impact: Reals  # (N, V, 2) m
-    check_collisions: NDArray[np.bool_]  # (N, V) of two vehicles one at least must, or they pass through each other
-    lane_changes: NDArray[np.bool_]  # (N, V) whether MOBIL is asked
-    timer: Reals  # (N, V) s since the last lane change was thought of
-    delta: Reals  # (N, V) exponent of IDM
-    gains: Reals  # (N, V, 5) of linear traffic: 3 of acceleration, 2 of steering
+    vehicles: Any  # (N, V) VEHICLE
     route: NDArray[np.int16]  # (N, V, K, 2) segment, and number of the lane in it or -1; segment -1 = end
-    route_at: NDArray[np.int16]  # (N, V) place in the route
-    yielding: NDArray[np.bool_]  # (N, V) whether it stops for another with the right of way
-    yield_timer: NDArray[np.int32]  # (N, V) regulations since it began to
     speed_index: NDArray[np.int32]  # (N,) of ego's target speed
     road: NDArray[np.int32]  # (N,) index into the bank
     goal: Reals  # (N, 3) x, y, heading
@@ -254,8 +287,9 @@ class Task:
 
     Attributes:
         layout: `layout(k) -> Network`: road k of the task's bank, built with `visnav.envs.driving.roads`.
-        spawn: `spawn(i, world, roads, args)`, a plain function (it is compiled for us) that fills row i: it draws from `world.rng[i]`, and puts
-            vehicles with the helpers of `visnav.envs.driving.spawning`. The row is empty (nothing present) before.
+        spawn: `spawn(i, world, roads, args)`, a plain function (it is compiled for us) that fills row i: it
+            draws from `world.rng[i]`, and puts vehicles with the helpers of `visnav.envs.driving.spawning`. Nothing is
+            present in the row before.
         max_vehicles: V.
         args: numbers that `spawn` receives, as one float64 array.
         num_roads: of the bank; level k plays road k modulo this.
@@ -320,38 +354,9 @@ class Task:
 
 def make_world(num_envs: int, vehicles: int, route_length: int) -> World:
     """N empty rows of V places."""
-    places = num_envs, vehicles
-
-    def reals(*more: int) -> Reals:
-        return np.zeros((*places, *more), REAL)
-
-    def flags() -> NDArray[np.bool_]:
-        return np.zeros(places, np.bool_)
-
     return World(
-        *(reals() for _ in ("x", "y", "heading", "speed", "length", "width")),
-        lane=np.zeros(places, np.int16),
-        target_lane=np.zeros(places, np.int16),
-        target_speed=reals(),
-        steering=reals(),
-        acceleration=reals(),
-        lateral_speed=reals(),
-        yaw_rate=reals(),
-        behaviour=np.zeros(places, np.int8),
-        present=flags(),
-        crashed=flags(),
-        hit=flags(),
-        impacted=flags(),
-        impact=reals(2),
-        check_collisions=flags(),
-        lane_changes=flags(),
-        timer=reals(),
-        delta=reals(),
-        gains=reals(5),
-        route=np.full((*places, route_length, 2), -1, np.int16),
-        route_at=np.zeros(places, np.int16),
-        yielding=flags(),
-        yield_timer=np.zeros(places, np.int32),
+        vehicles=make_records((num_envs, vehicles), VEHICLE),
+        route=np.full((num_envs, vehicles, route_length, 2), -1, np.int16),
         speed_index=np.zeros(num_envs, np.int32),
         road=np.zeros(num_envs, np.int32),
         goal=np.zeros((num_envs, 3), REAL),

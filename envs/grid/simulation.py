@@ -68,6 +68,11 @@ class GridSimulation:
         **options: fields of `CameraOptions`, and of tasks under continuous control the keywords of `Navigation`.
     """
 
+    KEYWORDS = (
+        "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size",
+        "field_of_view", "textures", "lighting", "noise", "max_steps", "action_repeat", *DRIVING,
+    )  # fmt: skip  # of `gym.make`
+
     def __init__(
         self,
         task: Task,

@@ -22,7 +22,7 @@ def crashes_and_speed(env_id: str, levels: int, steps: int) -> tuple[float, floa
     failed, done, speeds = ~everyone, ~everyone, []
     for _ in range(steps):
         outcome = simulation.step(expert.actions(), None, False)
-        speeds.append(simulation.world.speed[~done, 0])
+        speeds.append(simulation.world.vehicles.speed[~done, 0])
         failed |= ~done & outcome.terminated & ~outcome.success
         done |= outcome.terminated | outcome.truncated
         if done.all():

@@ -10,13 +10,15 @@ import pytest
 
 pytest.importorskip("highway_env")
 
-from highway_state import differences, from_highway_env
+from highway_state import differences
 
+from visnav.envs.driving.injection import from_highway_env
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.rules import on_road
 from visnav.envs.driving.simulation import DrivingSimulation
 
 IDS = (
+    "highway-v0", "highway-fast-v0", "merge-v0", "merge-generic-v0",
     "roundabout-v0", "roundabout-generic-v0", "racetrack-v0", "racetrack-large-v0", "racetrack-oval-v0", "u-turn-v0",
     "two-way-v0", "exit-v0", "parking-v0", "parking-ActionRepeat-v0", "parking-parked-v0",
 )  # fmt: skip
@@ -37,7 +39,7 @@ def play_both(env_id: str, scenes: int, config: dict[str, Any]) -> list[str]:
             if terminated or truncated:
                 env.reset(seed=1_000_000 + scene)
         original: Any = env.unwrapped
-        from_highway_env(original, simulation, 0)
+        from_highway_env(original, simulation)
         action = env.action_space.sample()
         _, reward, terminated, truncated, _ = env.step(action)
         played = np.array([action], np.int64 if np.ndim(action) == 0 else np.float32)

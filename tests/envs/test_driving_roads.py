@@ -83,7 +83,7 @@ def test_lanes_have_the_same_course(pair: tuple[RoadNetwork, Network]) -> None:
     roads = make_roads([network])
     rng = np.random.default_rng(0)
     for k, lane in enumerate(lanes_of(original)):
-        np.testing.assert_allclose(roads.length[0, k], lane.length, atol=1e-9)
+        np.testing.assert_allclose(roads.lanes.length[0, k], lane.length, atol=1e-9)
         for along, across in rng.uniform((-10, -6), (lane.length + 10, 6), (40, 2)):
             there = lane.position(along, across)
             np.testing.assert_allclose(lanes.position(0, k, roads, along, across), there, atol=1e-9)
@@ -97,11 +97,11 @@ def test_lanes_have_the_same_markings_and_rules(pair: tuple[RoadNetwork, Network
     original, network = pair
     roads = make_roads([network])
     for k, lane in enumerate(lanes_of(original)):
-        assert (roads.left_line[0, k], roads.right_line[0, k]) == tuple(lane.line_types)
-        assert roads.width[0, k] == lane.width_at(0)
-        assert roads.speed_limit[0, k] == pytest.approx(lane.speed_limit)
-        assert roads.forbidden[0, k] == lane.forbidden
-        assert roads.priority[0, k] == lane.priority
+        assert (roads.lanes.left_line[0, k], roads.lanes.right_line[0, k]) == tuple(lane.line_types)
+        assert roads.lanes.width[0, k] == lane.width_at(0)
+        assert roads.lanes.speed_limit[0, k] == pytest.approx(lane.speed_limit)
+        assert roads.lanes.forbidden[0, k] == lane.forbidden
+        assert roads.lanes.priority[0, k] == lane.priority
     assert roads.num_lanes[0] == len(lanes_of(original))
 
 

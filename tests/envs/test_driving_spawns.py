@@ -79,12 +79,13 @@ def our_scenes(env_id: str, config: dict[str, Any], traffic: NDArray[np.bool_]) 
         rng.seed(world.rng[i], i, False)
         spawn(i, world, roads, args)
     columns = {
-        "cos": np.cos(world.heading),
-        "sin": np.sin(world.heading),
+        "cos": np.cos(world.vehicles.heading),
+        "sin": np.sin(world.vehicles.heading),
         "route": np.array([[route_code([s for s in v[:, 0] if s >= 0]) for v in row] for row in world.route]),
     }
-    scenes = np.stack([columns.get(name, getattr(world, name, None)) for name in FIELDS], -1).astype(np.float64)
-    scenes[~world.present] = np.nan
+    fields = {name: world.vehicles[name] for name in FIELDS if name not in columns} | columns
+    scenes = np.stack([fields[name] for name in FIELDS], -1).astype(np.float64)
+    scenes[~world.vehicles.present] = np.nan
     scenes[:, ~traffic, 8:] = np.nan
     return scenes
 

@@ -63,11 +63,11 @@ def exit(i, world, roads, args):  # type: ignore[no-untyped-def]
         while ticket >= lane:  # lane k has k tickets
             ticket -= lane
             lane += 1
-        speed = roads.speed_limit[r, lane]
+        speed = roads.lanes.speed_limit[r, lane]
         along += args[2] * (12.0 + speed) * closer * uniform(rng, 0.9, 1.1)
         put_on_lane(i, v, lane, along, speed, IDM, world, roads)
         plan_route(i, v, np.int64(args[4]), world, roads)
-        world.lane_changes[i, v] = False
+        world.vehicles.lane_changes[i, v] = False
 
 
 def exit_task(

@@ -49,7 +49,7 @@ def _place_behind(i, v, lane, speed, spacing, behaviour, world, roads):  # type:
     offset = spacing * (12 + speed) * math.exp(-5 / 40 * roads.num_lanes[r])
     along = 3 * offset if v == 0 else -math.inf
     for o in range(v):
-        there = local_coordinates(r, lane, roads, world.x[i, o], world.y[i, o])[0]
+        there = local_coordinates(r, lane, roads, world.vehicles.x[i, o], world.vehicles.y[i, o])[0]
         if there > along:
             along = there
     along += offset * random_stream.uniform(world.rng[i], 0.9, 1.1)
@@ -68,13 +68,13 @@ def spawn(i, world, roads, args):  # type: ignore[no-untyped-def]
     if lane < 0:
         lane = random_stream.integers(world.rng[i], 0, lanes)
     _place_behind(i, 0, lane, EGO_SPEED, args[1], EGO_META, world, roads)
-    for v in range(1, world.x.shape[1]):
+    for v in range(1, world.vehicles.shape[1]):
         lane = random_stream.integers(world.rng[i], 0, lanes)
-        limit = roads.speed_limit[r, lane]
+        limit = roads.lanes.speed_limit[r, lane]
         speed = random_stream.uniform(world.rng[i], 0.7 * limit, 0.8 * limit)
         _place_behind(i, v, lane, speed, 1 / args[2], IDM, world, roads)
         randomize(i, v, world)
-        world.check_collisions[i, v] = args[3] != 0
+        world.vehicles.check_collisions[i, v] = args[3] != 0
 
 
 def highway(

@@ -42,8 +42,6 @@ def intersection_network() -> Network:
         )  # fmt: skip
         network.add(entry, to_left, arc)
         network.add(entry, ahead, line(begin, cross, (STRIPED, NO_LINE)))
-        leave = line(
-            rotation @ (outer, half), rotation @ (ACCESS + outer, half), (NO_LINE, CONTINUOUS), arrival=True
-        )
+        leave = line(rotation @ (outer, half), rotation @ (ACCESS + outer, half), (NO_LINE, CONTINUOUS), arrival=True)
         network.add(to_right, f"o{(corner - 1) % 4}", leave)
     return network

@@ -71,9 +71,9 @@ def _merge_road(number: int) -> Network:
 def _put_ramp(i, merging, along, ramp, end, world, roads):  # type: ignore[no-untyped-def]
     """The merging vehicle on lane `ramp`, `along` m from its start, and the obstacle at the end of lane `end`."""
     put_on_lane(i, merging, ramp, along, MERGING_SPEED_AT_START, IDM, world, roads)
-    world.target_speed[i, merging] = MERGING_TARGET
-    last = world.x.shape[1] - 1
-    put_on_lane(i, last, end, roads.length[world.road[i], end], 0.0, OBSTACLE, world, roads)
+    world.vehicles.target_speed[i, merging] = MERGING_TARGET
+    last = world.vehicles.shape[1] - 1
+    put_on_lane(i, last, end, roads.lanes.length[world.road[i], end], 0.0, OBSTACLE, world, roads)
 
 
 def spawn(i, world, roads, args):  # type: ignore[no-untyped-def]
@@ -107,7 +107,10 @@ def spawn_generic(i, world, roads, args):  # type: ignore[no-untyped-def]
             along = random_stream.uniform(world.rng[i], 0.0, args[4])
             has_room = True
             for o in range(v):  # lanes of the first segment are parallel to x, from 0, with y = 4 m · number
-                if abs(world.y[i, o] - LANE_WIDTH * lane) < 1 and abs(world.x[i, o] - along) <= SAFE_DISTANCE:
+                if (
+                    abs(world.vehicles.y[i, o] - LANE_WIDTH * lane) < 1
+                    and abs(world.vehicles.x[i, o] - along) <= SAFE_DISTANCE
+                ):
                     has_room = False
             if has_room:
                 speed = 30.0 + random_stream.uniform(world.rng[i], -2.0, 2.0)

@@ -64,12 +64,12 @@ def parking(i, world, roads, args):  # type: ignore[no-untyped-def]
     rng, r = world.rng[i], world.road[i]
     put(i, 0, 0.0, 0.0, 2 * math.pi * uniform(rng, 0.0, 1.0), 0.0, EGO_DIRECT, world, roads)
     parked, walls = np.int64(args[0]), np.int64(args[1])
-    taken = np.int64(1) << np.int64(world.lane[i, 0])
+    taken = np.int64(1) << np.int64(world.vehicles.lane[i, 0])
     lane = _free_spot(rng, taken, roads, r)
     taken |= np.int64(1) << np.int64(lane)
-    x, y = position(r, lane, roads, roads.length[r, lane] / 2, 0.0)
-    put(i, 1 + parked, x, y, roads.heading[r, lane], 0.0, LANDMARK, world, roads)
-    world.goal[i, 0], world.goal[i, 1], world.goal[i, 2] = x, y, roads.heading[r, lane]
+    x, y = position(r, lane, roads, roads.lanes.length[r, lane] / 2, 0.0)
+    put(i, 1 + parked, x, y, roads.lanes.heading[r, lane], 0.0, LANDMARK, world, roads)
+    world.goal[i, 0], world.goal[i, 1], world.goal[i, 2] = x, y, roads.lanes.heading[r, lane]
     for v in range(1, 1 + parked):
         lane = _free_spot(rng, taken, roads, r)
         taken |= np.int64(1) << np.int64(lane)
@@ -80,8 +80,8 @@ def parking(i, world, roads, args):  # type: ignore[no-untyped-def]
         away = (YARD[0] if beside else YARD[1]) / 2 * (1 if k % 2 else -1)
         put(i, v, away if beside else 0.0, 0.0 if beside else away, math.pi / 2 if beside else 0.0, 0.0,
             OBSTACLE, world, roads)  # fmt: skip
-        world.length[i, v] = YARD[1] if beside else YARD[0]
-        world.width[i, v] = 1.0
+        world.vehicles.length[i, v] = YARD[1] if beside else YARD[0]
+        world.vehicles.width[i, v] = 1.0
 
 
 def parking_task(

@@ -91,14 +91,14 @@ def racetrack_large_network(speed_limit: float) -> Network:
     for k, end in enumerate((136, 137, 137)):
         network.add("e", "f", arc((170, -60), 20 - WIDTH * k, 0, end, lines[k]))
     for k in range(3):
-        start = slant[0] + k * (slant[1] - slant[0])
-        network.add("f", "g", line(start, slant_end[0] + k * (slant_end[1] - slant_end[0]), lines[k]))
+        begin, finish = slant[0] + k * (slant[1] - slant[0]), slant_end[0] + k * (slant_end[1] - slant_end[0])
+        network.add("f", "g", line(begin, finish, lines[k]))
     for k, end in enumerate((202, 205, 205)):
         network.add("g", "h", arc((bend[0], bend[1]), 25 + WIDTH * k, 317, end, lines[k]))
     for k in range(3):
-        start = bend + (25 + WIDTH * k) * np.array([np.cos(bend_end), np.sin(bend_end)])
-        end = last + (15 + WIDTH * k) * np.array([np.cos(last_start), np.sin(last_start)])
-        network.add("h", "i", line(start, end, lines[k]))
+        begin = bend + (25 + WIDTH * k) * np.array([np.cos(bend_end), np.sin(bend_end)])
+        finish = last + (15 + WIDTH * k) * np.array([np.cos(last_start), np.sin(last_start)])
+        network.add("h", "i", line(begin, finish, lines[k]))
     for k, (start, end) in enumerate(((210, 88), (210, 90), (212, 88))):
         network.add("i", "a", arc((last[0], last[1]), 15 + WIDTH * k, start, end, lines[k]))
     return network
@@ -134,28 +134,30 @@ def racetrack(i, world, roads, args):  # type: ignore[no-untyped-def]
     rng, r = world.rng[i], world.road[i]
     others, segments = np.int64(args[0]), np.int64(args[1])
     number = integers(rng, 0, np.int64(args[2]))
-    put_on_lane(i, 0, number, uniform(rng, 20.0, 50.0), roads.speed_limit[r, number], EGO_META, world, roads)
+    put_on_lane(i, 0, number, uniform(rng, 20.0, 50.0), roads.lanes.speed_limit[r, number], EGO_META, world, roads)
     placed = 1
     if others > 0:
-        bend = np.int64(roads.first_lane[r, 1])
-        along = uniform(rng, 0.0, roads.length[r, bend])
+        bend = np.int64(roads.segments.first_lane[r, 1])
+        along = uniform(rng, 0.0, roads.lanes.length[r, bend])
         put_on_lane(i, 1, bend + number, along, uniform(rng, 6.0, 9.0), IDM, world, roads)
         placed = 2
         for _ in range(integers(rng, 0, others)):
             segment = integers(rng, 0, segments)
-            lane = np.int64(roads.first_lane[r, segment]) + integers(rng, 0, np.int64(roads.segment_lanes[r, segment]))
-            along, speed = uniform(rng, 0.0, roads.length[r, lane]), uniform(rng, 6.0, 9.0)
+            lane = np.int64(roads.segments.first_lane[r, segment]) + integers(
+                rng, 0, np.int64(roads.segments.segment_lanes[r, segment])
+            )
+            along, speed = uniform(rng, 0.0, roads.lanes.length[r, lane]), uniform(rng, 6.0, 9.0)
             x, y = position(r, lane, roads, along, 0.0)
             free = True
             for other in range(placed):
-                dx, dy = world.x[i, other] - x, world.y[i, other] - y
+                dx, dy = world.vehicles.x[i, other] - x, world.vehicles.y[i, other] - y
                 free = free and dx * dx + dy * dy >= 400.0
             if free:
                 put_on_lane(i, placed, lane, along, speed, IDM, world, roads)
                 placed += 1
     for k in range(3, args.shape[0], 2):
         v = 1 + others + (k - 3) // 2
-        x, y = position(r, 0, roads, roads.length[r, 0] - args[k], args[k + 1])
+        x, y = position(r, 0, roads, roads.lanes.length[r, 0] - args[k], args[k + 1])
         put(i, v, x, y, 0.0, 0.0, OBSTACLE, world, roads)
 
 
@@ -188,7 +190,7 @@ def _task(
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
         reward_range=(collision_reward, 1.0),
         on_road_factor=True,
-        end_offroad=check_flag("terminate_off_road", terminate_off_road),
+        finishfroad=check_flag("terminate_off_road", terminate_off_road),
     )
 
 

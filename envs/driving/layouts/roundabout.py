@@ -132,19 +132,19 @@ def roundabout_generic(i, world, roads, args):  # type: ignore[no-untyped-def]
     """
     rng, r = world.rng[i], world.road[i]
     lane = np.int64(args[6])
-    put_on_lane(i, 0, lane, roads.length[r, lane] - 2.5, 8.0, EGO_META, world, roads)
+    put_on_lane(i, 0, lane, roads.lanes.length[r, lane] - 2.5, 8.0, EGO_META, world, roads)
     plan_route(i, 0, np.int64(args[5]), world, roads)
     placed = 1
     for _ in range(np.int64(args[7])):
         for _attempt in range(10):
             lane = np.int64(args[8 + integers(rng, 0, 7)])
-            lane += integers(rng, 0, np.int64(roads.segment_lanes[r, roads.segment[r, lane]]))
-            most = roads.length[r, lane] - 5.0
+            lane += integers(rng, 0, np.int64(roads.segments.segment_lanes[r, roads.lanes.segment[r, lane]]))
+            most = roads.lanes.length[r, lane] - 5.0
             along = uniform(rng, 5.0, most if most > 5.0 else 5.0)
             x, y = position(r, lane, roads, along, 0.0)
             free = True
             for other in range(placed):
-                dx, dy = world.x[i, other] - x, world.y[i, other] - y
+                dx, dy = world.vehicles.x[i, other] - x, world.vehicles.y[i, other] - y
                 free = free and dx * dx + dy * dy >= 49.0
             if free:
                 put_on_lane(i, placed, lane, along, 14.0 + 2.0 * normal(rng), IDM, world, roads)

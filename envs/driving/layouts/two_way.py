@@ -43,9 +43,9 @@ def two_way(i, world, roads, args):  # type: ignore[no-untyped-def]
             along, speed = -200.0 + 100.0 * v + 10.0 * normal(rng), 20.0 + 5.0 * normal(rng)
         lane = RIGHT if v <= 3 else ONCOMING
         put_on_lane(i, v, lane, along, speed, IDM, world, roads)
-        world.lane_changes[i, v] = False
+        world.vehicles.lane_changes[i, v] = False
         if v > 3:
-            world.target_lane[i, v] = ONCOMING
+            world.vehicles.target_lane[i, v] = ONCOMING
 
 
 def two_way_task(left_lane_reward: float = 0.2, high_speed_reward: float = 0.8, duration: float = 15.0) -> Task:
