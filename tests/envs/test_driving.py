@@ -86,7 +86,7 @@ def test_braking_in_a_straight_line_takes_the_distance_of_the_formula() -> None:
         ego = world.vehicles[0, 0]
         assert ego.speed == pytest.approx(speed + brake * 4, abs=1e-9)
         assert ego.x == pytest.approx(speed * 4 + brake * 8, abs=0.01)
-        assert ego.y == 0 and ego.heading == 0
+        assert (ego.y, ego.heading) == (0, 0)
 
 
 def test_a_crash_of_two_pushes_them_apart_and_stops_them() -> None:
@@ -95,13 +95,13 @@ def test_a_crash_of_two_pushes_them_apart_and_stops_them() -> None:
     other.x, other.y, other.heading, other.speed = ego.x + 5.2, ego.y, ego.heading, 0.0
     other.target_speed, other.lane, other.target_lane = 1.0, ego.lane, ego.target_lane
     simulation.set_state(simulation.get_state(slice(None)), slice(None))
-    before = other.x
+    before = other.y
     outcome = simulation.step(np.array([IDLE]), None, False)
-    assert ego.crashed and other.crashed and outcome.terminated[0] and not outcome.success[0]
-    assert other.x > before + 0.5  # pushed, though it stood
-    for _ in range(5):
+    assert (ego.crashed, other.crashed, outcome.terminated[0], outcome.success[0]) == (True, True, True, False)
+    assert abs(other.y - before) > 0.5  # pushed aside, though it stood
+    for _ in range(8):
         simulation.step(np.array([IDLE]), None, False)
-    assert abs(ego.speed) < 0.1 and abs(other.speed) < 0.1
+    assert max(abs(ego.speed), abs(other.speed)) < 0.1
 
 
 def test_a_queue_settles_at_idms_equilibrium_gap() -> None:
@@ -124,17 +124,17 @@ def test_a_queue_settles_at_idms_equilibrium_gap() -> None:
     assert here == pytest.approx(0, abs=1e-6)
 
 
-def test_nobody_leaves_its_lane_unless_it_wants_to() -> None:
+def test_nobody_leaves_its_lane_unless_mobil_asked() -> None:
     simulation = started("highway-v0", 32)
     vehicles = simulation.world.vehicles
-    wanted = vehicles.lane == vehicles.target_lane
+    vehicles.lane_changes = False
+    lanes = vehicles.lane.copy()
     for _ in range(20):
-        before = vehicles.lane.copy()
         simulation.step(np.full(32, IDLE), None, False)
-        changed = vehicles.lane != before
-        wanted = changed & (vehicles.lane != vehicles.target_lane) & ~vehicles.crashed
-        assert not wanted.any()
-    assert (np.abs(vehicles.y - 4.0 * vehicles.lane)[~vehicles.crashed] < 2.01).all()
+    unhurt = ~vehicles.crashed
+    assert unhurt.mean() > 0.9
+    np.testing.assert_array_equal(vehicles.lane[unhurt], lanes[unhurt])
+    assert (np.abs(vehicles.y - 4.0 * lanes)[unhurt] < 1e-9).all()
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
