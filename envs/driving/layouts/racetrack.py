@@ -190,7 +190,7 @@ def _task(
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
         reward_range=(collision_reward, 1.0),
         on_road_factor=True,
-        finishfroad=check_flag("terminate_off_road", terminate_off_road),
+        end_offroad=check_flag("terminate_off_road", terminate_off_road),
     )
 
 
