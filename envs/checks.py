@@ -48,7 +48,7 @@ def check_whole(name: str, value: Any, least: int, most: int | None = None) -> i
 
 
 def check_real(name: str, value: Any, *, least: float | None = None, above: float | None = None) -> float:
-    """Return `value` as a float, or raise a ValueError that names its bound: at least `least`, or more than `above`."""
+    """Return `value` as a float, or raise a ValueError that names its bound, if any: at least, or more than."""
     real = isinstance(value, (numbers.Real, np.floating, np.integer)) and not isinstance(value, bool)
     if (
         not real
@@ -56,6 +56,6 @@ def check_real(name: str, value: Any, *, least: float | None = None, above: floa
         or (least is not None and value < least)
         or (above is not None and value <= above)
     ):
-        limit = f"at least {least:g}" if least is not None else f"more than {above:g}"
-        raise ValueError(f"{name} is a finite number, {limit}; got {value!r}")
+        limit = f", at least {least:g}" if least is not None else f", more than {above:g}" if above is not None else ""
+        raise ValueError(f"{name} is a finite number{limit}; got {value!r}")
     return float(value)

@@ -19,10 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 from visnav.envs import batch
 from visnav.envs.cameras import observation_space
 from visnav.envs.checks import check_name, check_whole, unknown_name
-from visnav.envs.grid import Task
-from visnav.envs.grid.navigation import DRIVING
+from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.world import Task as DrivingTask
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
+from visnav.envs.grid.world import Task as GridTask
+
+Task = GridTask | DrivingTask
+Simulation = GridSimulation | DrivingSimulation
+SIMULATIONS: dict[type, type[Simulation]] = {GridTask: GridSimulation, DrivingTask: DrivingSimulation}  # by family
 
 TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what builds its task
 
@@ -40,15 +45,11 @@ def _count_references() -> int:
 _UNSHARED = _count_references()
 
 
-COMMON = (
-    "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size", "field_of_view",
-    "textures", "lighting", "noise", "max_steps", "action_repeat", "render_mode", "device", "num_threads", "copy",
-    "autoreset_mode", *DRIVING,
-)  # fmt: skip
+COMMON = ("render_mode", "device", "num_threads", "copy", "autoreset_mode")  # keywords beside those of simulations
 
 
 def register(tasks: Mapping[str, Callable[..., Task]]) -> None:
-    """Register grid tasks with Gymnasium: {"namespace/Name-v0": function that returns a Task, ...}.
+    """Register tasks with Gymnasium: {"namespace/Name-v0": function that returns a Task, ...}.
 
     The keywords of the function become keywords of `gym.make`. Registering an ID again replaces it.
     """
@@ -63,8 +64,8 @@ def register(tasks: Mapping[str, Callable[..., Task]]) -> None:
         )
 
 
-def make_task(name: str, keywords: Mapping[str, Any]) -> Task:
-    """The task of an ID, its own keywords applied.
+def make_simulation(name: str, num_envs: int, num_threads: int, keywords: Mapping[str, Any]) -> Simulation:
+    """N worlds of an ID; `keywords` are the task's own, and those of its family's simulation.
 
     Raises:
         ValueError: an unknown ID, or a keyword's impossible value.
@@ -72,11 +73,16 @@ def make_task(name: str, keywords: Mapping[str, Any]) -> Task:
     """
     if name not in TASKS:
         raise ValueError(unknown_name("task", name, TASKS))
-    allowed = list(inspect.signature(TASKS[name]).parameters)
+    parameters = inspect.signature(TASKS[name]).parameters.values()
+    own = {parameter.name for parameter in parameters}
+    general = {keyword for kind in SIMULATIONS.values() for keyword in kind.KEYWORDS} - own
+    task = TASKS[name](**{keyword: keywords[keyword] for keyword in keywords if keyword in own})
+    make = SIMULATIONS[type(task)]
     for keyword in keywords:
-        if keyword not in allowed:
-            raise TypeError(unknown_name(f"keyword for {name}:", keyword, [*allowed, *COMMON]))
-    return TASKS[name](**keywords)
+        if keyword not in own and keyword not in make.KEYWORDS:
+            raise TypeError(unknown_name(f"keyword for {name}:", keyword, [*own, *make.KEYWORDS, *COMMON]))
+    options = {keyword: value for keyword, value in keywords.items() if keyword in general}
+    return make(task, num_envs, num_threads=num_threads, **options)
 
 
 def _seed_array(seed: int | Sequence[int | None], num_envs: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -123,8 +129,7 @@ class _Face:
         self.render_mode = render_mode
         threads = keywords.pop("num_threads", None)
         threads = batch.available_cpus() if threads is None else check_whole("num_threads", threads, 1)
-        options = {name: keywords.pop(name) for name in COMMON if name in keywords}
-        self.simulation = GridSimulation(make_task(task, keywords), num_envs, num_threads=threads, **options)
+        self.simulation = make_simulation(task, num_envs, threads, keywords)
         self._title = task
         self._num_slots = num_envs
         self._all_started = False
@@ -224,13 +229,12 @@ class Env(_Face, gym.Env[Any, Any]):
 
     Args:
         task: the registered ID (filled in by Gymnasium).
-        **keywords: camera, sensors, levels, split, layout, image_size, tile_size, agent_view_size, max_steps,
-            action_repeat (see `GridSimulation`), render_mode, device, those of mazes (see `Navigation`), and the
-            task's own.
+        **keywords: those of the family (see `GridSimulation`, `DrivingSimulation`), such as camera, sensors, levels,
+            split, max_steps, action_repeat; render_mode, device, and the task's own.
 
     `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
-    `reset(options={"level": k})` plays level k; `info` has "level", "mission" and "success", and in mazes Habitat's
-    measures (see `Navigation.measures`).
+    `reset(options={"level": k})` plays level k; `info` has "level", "mission", "success", and what
+    the simulation's `measures` reports.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -271,7 +275,7 @@ class Env(_Face, gym.Env[Any, Any]):
         """
         self._need_reset()
         if isinstance(self.action_space, spaces.Box):
-            self._action[0] = _driving_actions(action, self.simulation, self.action_space.shape)
+            self._action[0] = _box_actions(action, self.simulation, self.action_space.shape)
         else:
             number = np.asarray(action)
             if number.shape != () or number.dtype.kind not in "iu" or not 0 <= number < self.simulation.num_actions:
@@ -313,7 +317,7 @@ class Env(_Face, gym.Env[Any, Any]):
         return self._observation(sensors)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The whole grid from above, 32 pixels a cell; in a window with render_mode="human"."""
+        """The world from above; in a window with render_mode="human"."""
         self._need_reset()
         if self.render_mode == "human":
             self._show()
@@ -321,7 +325,7 @@ class Env(_Face, gym.Env[Any, Any]):
         return self.simulation.render(0) if self.render_mode == "rgb_array" else None
 
     def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
-        """Labels of what the camera sees now, to learn seeing from; see `GridSimulation.annotate`, here for one world.
+        """Labels of what the camera sees now, to learn from; see the simulation's `annotate`, here for one world.
 
         Returns:
             By name: "depth" (H, W, 1) float32, "semantic" (H, W, 1) uint8, "instance" (H, W, 1) int32, "boxes" a dict.
@@ -346,8 +350,8 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         **keywords: those of `Env`, and num_threads (None: every core).
 
     Slot i after `reset(seed=s)` equals `Env` after `reset(seed=s + i)`, whatever the batch size and threads.
-    `info` has arrays "level", "mission" and "success", in mazes Habitat's measures (see `Navigation.measures`), and
-    with SAME_STEP "final_obs" and "final_info".
+    `info` has arrays "level", "mission", "success", what the simulation's `measures` reports, and with SAME_STEP
+    "final_obs" and "final_info".
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -444,7 +448,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
     def _checked(self, actions: Any) -> NDArray[Any]:
         """Actions as int64 or float32, or an error that says what they are."""
         if isinstance(self.single_action_space, spaces.Box):
-            return _driving_actions(actions, self.simulation, (self.num_envs, *self.single_action_space.shape))
+            return _box_actions(actions, self.simulation, (self.num_envs, *self.single_action_space.shape))
         array = np.asarray(actions)
         if (
             array.shape != (self.num_envs,)
@@ -512,7 +516,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         return self._observation(sensors)
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """Every world from above, 32 pixels a cell; with render_mode="human", the first in a window."""
+        """Every world from above; with render_mode="human", the first in a window."""
         self._need_reset()
         if self.render_mode == "human":
             self._show()
@@ -522,7 +526,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         return None
 
     def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
-        """Labels of what the cameras see now, to learn seeing from; see `GridSimulation.annotate`."""
+        """Labels of what the cameras see now, to learn seeing from; see the simulation's `annotate`."""
         self._need_reset()
         return self.simulation.annotate(labels)
 
@@ -531,7 +535,7 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         self._close_viewer()
 
 
-def _driving_actions(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _box_actions(actions: Any, simulation: Simulation, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Actions of a Box as float32 (the rules clip them), or an InvalidAction that says what they are."""
     array = np.asarray(actions)
     problem = ""
@@ -551,7 +555,7 @@ def _driving_actions(actions: Any, simulation: GridSimulation, shape: tuple[int,
         return np.ascontiguousarray(array, np.float32)
 
 
-def _bad_action(actions: Any, simulation: GridSimulation, shape: tuple[int, ...]) -> str:
+def _bad_action(actions: Any, simulation: Simulation, shape: tuple[int, ...]) -> str:
     """What was given, and what an action is here."""
     array = np.asarray(actions)
     if array.shape != shape:

@@ -9,6 +9,8 @@ Algorithms for Random Number Generation"; the buffered 32-bit draws and bounded 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -197,6 +199,16 @@ def random(rng):  # type: ignore[no-untyped-def]
 def uniform(rng, low, high):  # type: ignore[no-untyped-def]
     """`Generator.uniform(low, high)`: float64."""
     return low + (high - low) * random(rng)
+
+
+@jit
+def normal(rng):  # type: ignore[no-untyped-def]
+    """A draw from the standard normal distribution, of two of `random`; unlike the other draws, not NumPy's.
+
+    Box and Muller 1958, "A Note on the Generation of Random Normal Deviates".
+    """
+    radius = math.sqrt(-2.0 * math.log(1.0 - random(rng)))
+    return radius * math.cos(2.0 * math.pi * random(rng))
 
 
 @jit

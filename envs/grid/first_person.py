@@ -255,38 +255,3 @@ def draw_first_person(i, world, levels, lens, atlas, scratch, canvas_out):  # ty
         draw_hand(np.int64(world.carrying[i]), lens, decor, scratch, canvas)
     if lens.noise > ZERO and canvas.rgb.shape[0]:
         _add_noise(canvas.rgb, lens.noise, level_hash(levels[i], 1000 + world.step_count[i]))
-
-
-@jit
-def find_boxes(i, width, instance, semantic, place, found_out, count_out):  # type: ignore[no-untyped-def]
-    """The tight box of every instance in picture i.
-
-    Args:
-        width: pixels of a row.
-        instance, semantic: (N, H * W).
-        place: (instances,) int32, all 0 before and after.
-        found_out: (N, M, 6) int32, written: x0, y0, x1, y1 (half open), class, instance.
-        count_out: (N,) how many.
-    """
-    found = found_out[i]
-    count = 0
-    for k in range(instance.shape[1]):
-        number = instance[i, k]
-        if number == 0:
-            continue
-        x, y = k % width, k // width
-        at = place[number] - 1
-        if at < 0:
-            at = count
-            count += 1
-            place[number] = count
-            found[at, 0], found[at, 1], found[at, 2], found[at, 3] = x, y, x + 1, y + 1
-            found[at, 4], found[at, 5] = semantic[i, k], number
-        if x < found[at, 0]:
-            found[at, 0] = x
-        if x >= found[at, 2]:
-            found[at, 2] = x + 1
-        found[at, 3] = y + 1
-    for at in range(count):
-        place[found[at, 5]] = 0
-    count_out[i] = count

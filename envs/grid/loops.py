@@ -12,7 +12,7 @@ from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
 from visnav.envs.grid.expert import distance_field, next_action
-from visnav.envs.grid.first_person import draw_first_person, find_boxes
+from visnav.envs.grid.first_person import draw_first_person
 from visnav.envs.grid.rules import reset, step
 
 
@@ -90,13 +90,6 @@ def first_person_rows(lo, hi, world, levels, lens, atlas, scratch, canvas):  # t
     """`camera="first_person"` as the worlds are."""
     for i in range(lo, hi):
         draw_first_person(i, world, levels, lens, atlas, scratch, canvas)
-
-
-@jit
-def boxes_rows(lo, hi, width, instance, semantic, place, found_out, count_out):  # type: ignore[no-untyped-def]
-    """`find_boxes` in the pictures of rows lo..hi."""
-    for i in range(lo, hi):
-        find_boxes(i, width, instance, semantic, place, found_out, count_out)
 
 
 @jit

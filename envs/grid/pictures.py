@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from visnav.envs.boxes import tight_boxes
 from visnav.envs.cameras import depth_space, instance_space, rgb_space, semantic_space
 from visnav.envs.checks import check_name, check_whole
 from visnav.envs.grid import loops
@@ -196,34 +197,9 @@ class FirstPersonCamera:
         loops.first_person_rows(lo, hi, rows.world, rows.slots.level, self._lens, atlas(), scratch, canvas)
 
     def boxes(self, instance: NDArray[np.int32], semantic: NDArray[np.uint8]) -> list[dict[str, NDArray[Any]]]:
-        """Tight boxes of what is seen, one dict a picture, in the form that torchvision's detectors learn from.
-
-        Args:
-            instance, semantic: (N, H, W, 1), pictures of this camera.
-
-        Returns:
-            "boxes" (M, 4) float32, x0, y0, x1, y1 in pixels, half open; "labels" (M,) int64, places in
-            SEMANTIC_CLASSES; "ids" (M,) int64, instances, ascending.
-        """
-        num_envs, _, width = instance.shape[:3]
+        """Tight boxes of what is seen, see `visnav.envs.boxes.tight_boxes`; labels are places in SEMANTIC_CLASSES."""
         most = self._num_cells + 1  # one thing a cell, and one in the hand
-        count = np.zeros(num_envs, np.int32)
-        found = np.zeros((num_envs, most, 6), np.int32)
-        place = np.zeros(UNNUMBERED + self._num_cells, np.int32)
-        loops.boxes_rows(
-            0, num_envs, width, instance.reshape(num_envs, -1), semantic.reshape(num_envs, -1), place, found, count
-        )
-        targets: list[dict[str, NDArray[Any]]] = []
-        for rows, amount in zip(found, count.tolist(), strict=True):
-            table = rows[:amount][np.argsort(rows[:amount, 5])]
-            targets.append(
-                {
-                    "boxes": table[:, :4].astype(np.float32),
-                    "labels": table[:, 4].astype(np.int64),
-                    "ids": table[:, 5].astype(np.int64),
-                }
-            )
-        return targets
+        return tight_boxes(instance, semantic, most, UNNUMBERED + self._num_cells)
 
 
 def _image_size(size: Sequence[int]) -> tuple[int, int]:

@@ -34,7 +34,6 @@ from visnav.envs.grid.world import (
     KEY,
     LAVA_KIND,
     LOOK,
-    MAX_DRAWS,
     MAX_FAILURES,
     OBSTACLE_TRIES,
     OPEN_DOOR,
@@ -45,7 +44,6 @@ from visnav.envs.grid.world import (
     PUT_NEAR,
     REACH_CELL,
     REACH_GOAL,
-    TEST_SHARE,
     TOGGLE,
     TURN_LEFT,
     TURN_RIGHT,
@@ -55,6 +53,7 @@ from visnav.envs.grid.world import (
     kind_of,
     whole,
 )
+from visnav.envs.levels import MAX_DRAWS, in_split
 
 # --- step ---------------------------------------------------------------------------------------------------
 
@@ -302,13 +301,6 @@ def layout_hash(i, world):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _in_split(layout, split):  # type: ignore[no-untyped-def]
-    """Whether a layout belongs to split 0 (all), 1 (train) or 2 (test)."""
-    is_test = layout % np.uint64(TEST_SHARE) == np.uint64(0)
-    return split == 0 or (split == 2 and is_test) or (split == 1 and not is_test)
-
-
-@jit
 def _draw_level(i, slots, source):  # type: ignore[no-untyped-def]
     """The next level number of slot i's stream."""
     k = random_stream.integers(slots.stream[i], 0, source.amount)
@@ -380,6 +372,6 @@ def reset(i, world, slots, source, level_function, args):  # type: ignore[no-unt
     for _ in range(MAX_DRAWS):
         make_level(i, _draw_level(i, slots, source), world, slots, level_function, args)
         failures += slots.failed[i]
-        if failures == MAX_FAILURES or (not slots.failed[i] and _in_split(slots.layout[i], source.split)):
+        if failures == MAX_FAILURES or (not slots.failed[i] and in_split(slots.layout[i], source.split)):
             return
     slots.failed[i] = True

@@ -26,9 +26,7 @@ from visnav.envs.grid.world import (
     FRESH,
     LOOK,
     PLAYING,
-    SPLITS,
     UNSTARTED,
-    LevelSource,
     Outcome,
     Params,
     Task,
@@ -39,9 +37,9 @@ from visnav.envs.grid.world import (
     make_slots,
     make_world,
 )
+from visnav.envs.levels import level_source
 
 RENDER_TILE = 32  # pixels of a cell in render()
-LEVELS = 2**31  # numbers that episodes are drawn from where no levels are given
 
 Observation = dict[str, Any]
 
@@ -70,6 +68,11 @@ class GridSimulation:
         **options: fields of `CameraOptions`, and of tasks under continuous control the keywords of `Navigation`.
     """
 
+    KEYWORDS = (
+        "camera", "sensors", "levels", "split", "layout", "image_size", "tile_size", "agent_view_size",
+        "field_of_view", "textures", "lighting", "noise", "max_steps", "action_repeat", *DRIVING,
+    )  # fmt: skip  # of `gym.make`
+
     def __init__(
         self,
         task: Task,
@@ -86,8 +89,6 @@ class GridSimulation:
         num_threads: int = 1,
         **options: Any,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f'split is None, "train" or "test"; got {split!r}')
         check_whole("agent_view_size", agent_view_size, 3, MAX_VIEW_SIZE)
         if agent_view_size % 2 == 0:
             raise ValueError(f"agent_view_size is odd, so that the agent stands in the middle; got {agent_view_size}")
@@ -119,7 +120,7 @@ class GridSimulation:
             task.actions,
         )
         self._rows = Rows(self.world, self.slots, self._params)
-        self._source = _level_source(levels, SPLITS[split])
+        self._source = level_source(levels, split)
         self._seed_is_level = levels is None and split is None
         self._args = level_arguments(task)
         self._level_function = batch.compile_callback(task.level, level_signature(self._args))
@@ -366,24 +367,3 @@ class GridSimulation:
         for name, array in state.items():
             part, field = name.split(".")
             getattr(parts[part], field)[slots] = array
-
-
-def _level_source(levels: Sequence[int] | NDArray[np.integer[Any]] | None, split: int) -> LevelSource:
-    """What `levels=` means: a range is kept as three numbers, anything else as a table."""
-    no_table = np.zeros(0, np.int64)
-    if levels is None:
-        return LevelSource(no_table, 0, 1, LEVELS, split)
-    if len(levels) == 0:
-        raise ValueError("levels is empty; give a range or a list of level numbers, such as range(1000)")
-    if isinstance(levels, range):
-        low, high = min(levels[0], levels[-1]), max(levels[0], levels[-1])
-        source = LevelSource(no_table, levels.start, levels.step, len(levels), split)
-    else:
-        table = np.asarray(levels)
-        if table.ndim != 1 or table.dtype.kind not in "iu":
-            raise ValueError(f"levels is a range or a list of whole numbers; got {levels!r}")
-        low, high = int(table.min()), int(table.max())
-        source = LevelSource(np.ascontiguousarray(table, np.int64), 0, 1, len(table), split)
-    if low < 0 or high >= 2**63:
-        raise ValueError(f"levels are numbers from 0 to 2**63 - 1; got {low} to {high}")
-    return source

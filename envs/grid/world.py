@@ -69,11 +69,8 @@ OBSTACLE_TRIES = 101  # positions that are tried for an obstacle (max_tries=100 
 # CHOSEN: to be reset now; FRESH: reset by the step that is under way
 PLAYING, ENDED, CHOSEN, FRESH, UNSTARTED = range(5)
 
-# --- splits -------------------------------------------------------------------------------------------------
+# --- levels -------------------------------------------------------------------------------------------------
 
-SPLITS = {None: 0, "train": 1, "test": 2}
-TEST_SHARE = 5  # one layout in five is for testing
-MAX_DRAWS = 10_000  # level numbers tried before a split is called empty
 MAX_FAILURES = 20  # levels that could not be made before the task is called impossible
 
 
@@ -146,16 +143,6 @@ class Params(NamedTuple):
     action_repeat: int  # rule steps per step
     collisions: bool = False  # whether walking against something ends the episode
     actions: tuple[int, ...] = AS_THEY_ARE  # what each action is played as
-
-
-class LevelSource(NamedTuple):
-    """Which level numbers a slot's stream draws from: table[k], or start + step * k where there is no table."""
-
-    table: NDArray[np.int64]  # (amount,) or (0,)
-    start: int
-    step: int
-    amount: int  # of level numbers
-    split: int  # SPLITS
 
 
 @dataclass(frozen=True)

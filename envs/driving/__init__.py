@@ -1,0 +1,1 @@
+"""Driving worlds: the twins of highway-env."""

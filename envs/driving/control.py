@@ -1,0 +1,190 @@
+"""How vehicles follow lanes: where they are on them, lateral and speed control, ego's actions.
+
+Vehicle v of world i; the laws are those of `highway_env/vehicle/controller.py` and `envs/common/action.py`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from visnav.envs.batch import jit
+from visnav.envs.driving.lanes import (
+    distance,
+    heading_at,
+    is_on,
+    is_reachable,
+    local_coordinates,
+    next_lane,
+    wrap,
+)
+from visnav.envs.driving.world import (
+    DISCRETE_ACTION,
+    FASTER,
+    IDLE,
+    KP_HEADING,
+    KP_LATERAL,
+    LANDMARK,
+    MAX_STEERING,
+    META,
+    META_LATERAL,
+    META_LONGITUDINAL,
+    SLOWER,
+    TAU_PURSUIT,
+    VEHICLE_LENGTH,
+)
+
+LEAST = 1e-2  # what a divisor is kept from 0 by
+BESIDE = 1.0  # m beside a lane that drivers still look at
+QUARTER_TURN = math.pi / 4
+
+
+@jit
+def not_zero(x):  # type: ignore[no-untyped-def]
+    """x, or what of its sign is LEAST away from 0."""
+    if abs(x) > LEAST:
+        return x
+    return LEAST if x >= 0 else -LEAST
+
+
+@jit
+def clip(x, low, high):  # type: ignore[no-untyped-def]
+    """x within [low, high]."""
+    return low if x < low else high if x > high else x
+
+
+@jit
+def locate(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Fill the tables of vehicle v. Returns the lane closest to it, a rad of heading counting as 1 m."""
+    r = world.road[i]
+    x, y, heading = world.vehicles.x[i, v], world.vehicles.y[i, v], world.vehicles.heading[i, v]
+    is_seen = world.vehicles.behaviour[i, v] != LANDMARK
+    best, nearest = np.int64(0), math.inf
+    for lane in range(roads.num_lanes[r]):
+        along, across = local_coordinates(r, lane, roads, x, y)
+        tables.along[i, lane, v] = along
+        tables.across[i, lane, v] = across
+        is_near = is_seen and is_on(r, lane, roads, along, across, BESIDE)
+        tables.near[i, lane, v] = along if is_near else math.nan
+        far = distance(r, lane, roads, along, across)
+        if far < nearest:
+            far += abs(wrap(heading - heading_at(r, lane, roads, along)))
+            if far < nearest:
+                best, nearest = lane, far
+    return best
+
+
+@jit
+def locate_all(i, world, roads, tables):  # type: ignore[no-untyped-def]
+    """The tables of row i, for its vehicles as they are."""
+    for v in range(world.vehicles.shape[1]):
+        if world.vehicles.present[i, v]:
+            locate(i, v, world, roads, tables)
+        else:
+            for lane in range(roads.num_lanes[world.road[i]]):
+                tables.near[i, lane, v] = math.nan
+
+
+@jit
+def follow_road(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Near the end of the target lane, follow the next one."""
+    lane = np.int64(world.vehicles.target_lane[i, v])
+    along = tables.along[i, lane, v]
+    if along > roads.lanes.length[world.road[i], lane] - VEHICLE_LENGTH / 2:
+        world.vehicles.target_lane[i, v] = next_lane(i, v, lane, along, world, roads)
+
+
+@jit
+def steer_to_lane(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Steering angle in rad that leads to the middle of the target lane.
+
+    Lateral error to lateral speed, to heading, to turn rate, to slip angle β, to tan δ = 2 tan β.
+    """
+    lane = np.int64(world.vehicles.target_lane[i, v])
+    along, across = tables.along[i, lane, v], tables.across[i, lane, v]
+    speed = not_zero(world.vehicles.speed[i, v])
+    ahead = heading_at(world.road[i], lane, roads, along + world.vehicles.speed[i, v] * TAU_PURSUIT)
+    turn = math.asin(clip(-KP_LATERAL * across / speed, -1.0, 1.0))
+    wanted = ahead + clip(turn, -QUARTER_TURN, QUARTER_TURN)
+    turn_rate = KP_HEADING * wrap(wanted - world.vehicles.heading[i, v])
+    sin_slip = clip(world.vehicles.length[i, v] / 2 / speed * turn_rate, -1.0, 1.0)
+    steering = math.atan2(2 * sin_slip, math.sqrt(1 - sin_slip * sin_slip))
+    return clip(steering, -MAX_STEERING, MAX_STEERING)
+
+
+@jit
+def speed_to_index(speed, params):  # type: ignore[no-untyped-def]
+    """The number of the target speed nearest to a speed; halves to even, as NumPy rounds."""
+    last = params.target_speeds - 1
+    place = (speed - params.target_speed_low) / (params.target_speed_high - params.target_speed_low) * last
+    number = math.floor(place + 0.5)
+    if number - place == 0.5 and number % 2 == 1:
+        number -= 1
+    return clip(np.int64(number), 0, last)
+
+
+@jit
+def index_to_speed(number, params):  # type: ignore[no-untyped-def]
+    """m/s of a target speed."""
+    step = (params.target_speed_high - params.target_speed_low) / (params.target_speeds - 1)
+    return params.target_speed_low + step * number
+
+
+@jit
+def change_lane(i, side, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Let ego follow the lane to its left (-1) or right (1), if there is one within reach."""
+    r, lane = world.road[i], np.int64(world.vehicles.target_lane[i, 0])
+    number = roads.lanes.number[r, lane] + side
+    if 0 <= number < roads.segments.segment_lanes[r, roads.lanes.segment[r, lane]] and is_reachable(
+        r, lane + side, roads, tables.along[i, lane + side, 0], tables.across[i, lane + side, 0]
+    ):
+        world.vehicles.target_lane[i, 0] = lane + side
+
+
+@jit
+def choose_speed(i, action, world, params):  # type: ignore[no-untyped-def]
+    """Let ego follow the target speed next to its speed, after FASTER or SLOWER."""
+    number = speed_to_index(world.vehicles.speed[i, 0], params) + (1 if action == FASTER else -1)
+    number = clip(number, 0, params.target_speeds - 1)
+    world.speed_index[i] = number
+    world.vehicles.target_speed[i, 0] = index_to_speed(number, params)
+
+
+@jit
+def is_meta(params):  # type: ignore[no-untyped-def]
+    """Whether ego is controlled by meta actions."""
+    return params.action in (META, META_LONGITUDINAL, META_LATERAL)
+
+
+@jit
+def meta_action(number, params):  # type: ignore[no-untyped-def]
+    """The meta action that an action number stands for."""
+    if params.action == META_LONGITUDINAL:
+        return SLOWER if number == 0 else FASTER if number == 2 else IDLE
+    return number
+
+
+@jit
+def drive(i, command, params, world):  # type: ignore[no-untyped-def]
+    """Direct control of ego: `command` is (acceleration, steering), or the one that is controlled, in [-1, 1].
+
+    As DISCRETE_ACTION, command[0] is the number of a combination of evenly spaced values, steering changing faster.
+    """
+    first, second = command[0], command[1]
+    if params.action == DISCRETE_ACTION:
+        steps = params.actions_per_axis
+        number = np.int64(first)
+        step = 2.0 / (steps - 1)
+        if params.longitudinal and params.lateral:
+            first, second = -1.0 + step * (number // steps), -1.0 + step * (number % steps)
+        else:
+            first = -1.0 + step * number
+    first, second = clip(first, -1.0, 1.0), clip(second, -1.0, 1.0)
+    steering = (second if params.longitudinal else first) if params.lateral else 0.0
+    world.vehicles.steering[i, 0] = steering * params.steering_high
+    if params.longitudinal:
+        span = params.acceleration_high - params.acceleration_low
+        world.vehicles.acceleration[i, 0] = params.acceleration_low + (first + 1) / 2 * span
+    else:
+        world.vehicles.acceleration[i, 0] = 0.0

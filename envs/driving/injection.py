@@ -1,0 +1,118 @@
+"""Play on a scene of highway-env: its state, read from the original's objects, in ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.world import (
+    AGGRESSIVE,
+    DEFENSIVE,
+    EGO_DIRECT,
+    EGO_META,
+    IDM,
+    LANDMARK,
+    LINEAR,
+    OBSTACLE,
+    PARKED,
+    PLAYING,
+)
+
+BEHAVIOURS = {
+    "MDPVehicle": EGO_META,
+    "IDMVehicle": IDM,
+    "LinearVehicle": LINEAR,
+    "AggressiveVehicle": AGGRESSIVE,
+    "DefensiveVehicle": DEFENSIVE,
+    "Obstacle": OBSTACLE,
+    "Landmark": LANDMARK,
+}
+PLAIN = ("Vehicle", "BicycleVehicle")  # ego under direct control; others of these stand
+
+
+def from_highway_env(env: Any, simulation: DrivingSimulation, slot: int = 0) -> None:
+    """Write the scene that a highway-env environment is in into a slot of ours, which then plays on in the same way.
+
+    Args:
+        env: of highway-env 1.12.1, wrapped or not, of the same task and configuration; it is only read.
+        simulation: ours, such as `gym.make("visnav/highway-v0").unwrapped.simulation`.
+        slot: row to write.
+
+    Raises:
+        ValueError: a road of other segments, more vehicles than the task has places for, or of unknown kind.
+    """
+    original = env.unwrapped
+    network, segments = original.road.network, simulation.networks[0].segments()
+    theirs = [(start, end) for start, ends in network.graph.items() for end in ends]
+    if list(map(tuple, theirs)) != segments:
+        raise ValueError(f"a scene of another road: its segments are {theirs}, here they are {segments}")
+    lanes = {index: k for k, index in enumerate(network.lanes_dict())}
+    ego = original.vehicle
+    traffic = [vehicle for vehicle in original.road.vehicles if vehicle is not ego]
+    objects = list(original.road.objects)
+    world = simulation.world
+    vehicles = world.vehicles[slot]
+    if 1 + len(traffic) + len(objects) > len(vehicles):
+        count = 1 + len(traffic) + len(objects)
+        raise ValueError(f"the scene has {count} vehicles and objects, the task has places for {len(vehicles)}")
+    vehicles.present = False
+    places = [*range(1 + len(traffic)), *range(len(vehicles) - len(objects), len(vehicles))]
+    for place, thing in zip(places, [ego, *traffic, *objects], strict=True):
+        _write(thing, vehicles[place], world.route[slot, place], lanes, segments, place == 0)
+    world.road[slot] = 0
+    world.speed_index[slot] = getattr(ego, "speed_index", 0)
+    if goal := getattr(ego, "goal", None):
+        world.goal[slot] = *goal.position, goal.heading
+    world.step_count[slot] = original.steps // simulation.params.substeps
+    world.time[slot] = original.time
+    world.substeps[slot] = getattr(original.road, "steps", original.steps)
+    world.phase[slot] = PLAYING
+    simulation.set_state(simulation.get_state(slice(None)), slice(None))  # finds where everything is
+
+
+def _write(
+    thing: Any,
+    vehicle: Any,
+    route: NDArray[np.int16],
+    lanes: dict[tuple[str, str, int], int],
+    segments: list[tuple[str, str]],
+    is_ego: bool,
+) -> None:
+    """One vehicle or object of the original into its record and its route."""
+    kind = type(thing).__name__
+    if kind in PLAIN:
+        vehicle.behaviour = EGO_DIRECT if is_ego else PARKED
+    elif kind in BEHAVIOURS:
+        vehicle.behaviour = BEHAVIOURS[kind]
+    else:
+        raise ValueError(f"unknown kind of vehicle {kind!r}; known: {', '.join([*BEHAVIOURS, *PLAIN])}")
+    vehicle.present = True
+    vehicle.x, vehicle.y = thing.position
+    vehicle.heading, vehicle.speed = thing.heading, thing.speed
+    vehicle.length, vehicle.width = thing.LENGTH, thing.WIDTH
+    vehicle.lane = lanes[tuple(thing.lane_index)]
+    vehicle.target_lane = lanes[tuple(getattr(thing, "target_lane_index", thing.lane_index))]
+    vehicle.target_speed = getattr(thing, "target_speed", thing.speed)
+    action = getattr(thing, "action", {"steering": 0, "acceleration": 0})
+    vehicle.steering, vehicle.acceleration = action["steering"], action["acceleration"]
+    vehicle.lateral_speed, vehicle.yaw_rate = getattr(thing, "lateral_speed", 0), getattr(thing, "yaw_rate", 0)
+    vehicle.crashed, vehicle.hit = thing.crashed, thing.hit
+    vehicle.impacted = thing.impact is not None and hasattr(thing, "action")
+    if vehicle.impacted:
+        vehicle.impact_x, vehicle.impact_y = thing.impact
+    vehicle.check_collisions = thing.check_collisions
+    vehicle.lane_changes = getattr(thing, "enable_lane_change", False)
+    vehicle.timer, vehicle.delta = getattr(thing, "timer", 0.0), getattr(thing, "DELTA", 4.0)
+    if hasattr(thing, "ACCELERATION_PARAMETERS"):
+        vehicle.gain_speed, vehicle.gain_approach, vehicle.gain_room = thing.ACCELERATION_PARAMETERS
+        vehicle.gain_heading, vehicle.gain_lateral = thing.STEERING_PARAMETERS
+    vehicle.yielding = getattr(thing, "is_yielding", False)
+    vehicle.yield_timer = getattr(thing, "yield_timer", 0)
+    vehicle.route_at = 0
+    route[...] = -1
+    planned = getattr(thing, "route", None) or []
+    for k, (start, end, number) in enumerate(planned[: len(route)]):
+        route[k] = segments.index((start, end)), -1 if number is None else number

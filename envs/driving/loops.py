@@ -1,0 +1,47 @@
+"""Loops over rows lo..hi of a batch: what the CPU runs, one call a thread."""
+
+from __future__ import annotations
+
+from visnav.envs import rng as random_stream
+from visnav.envs.batch import jit
+from visnav.envs.driving.control import locate_all
+from visnav.envs.driving.kinematics import write_kinematics
+from visnav.envs.driving.rules import reset, step
+
+
+@jit
+def seed_rows(lo, hi, slots, seeds, chosen):  # type: ignore[no-untyped-def]
+    """Start the streams of level numbers of those of rows lo..hi that are chosen, each from its seed."""
+    for i in range(lo, hi):
+        if chosen[i]:
+            random_stream.seed(slots.stream[i], seeds[i], True)
+
+
+@jit
+def reset_rows(lo, hi, world, roads, tables, slots, params, source, spawn, args, before, after):  # type: ignore[no-untyped-def]
+    """`reset` for those of rows lo..hi in phase `before`, which are then in phase `after`."""
+    for i in range(lo, hi):
+        if world.phase[i] == before:
+            reset(i, world, roads, tables, slots, params, source, spawn, args)
+            world.phase[i] = after
+
+
+@jit
+def step_rows(lo, hi, world, roads, tables, params, commands, outcome):  # type: ignore[no-untyped-def]
+    """`step`."""
+    for i in range(lo, hi):
+        step(i, world, roads, tables, params, commands, outcome)
+
+
+@jit
+def locate_rows(lo, hi, world, roads, tables):  # type: ignore[no-untyped-def]
+    """`locate_all`, after a state was put in."""
+    for i in range(lo, hi):
+        locate_all(i, world, roads, tables)
+
+
+@jit
+def kinematics_rows(lo, hi, world, roads, tables, view, out):  # type: ignore[no-untyped-def]
+    """`camera="kinematics"` as the worlds are."""
+    for i in range(lo, hi):
+        write_kinematics(i, world, roads, tables, view, out)

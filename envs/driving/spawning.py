@@ -1,0 +1,85 @@
+"""What spawn functions put onto a road: vehicles, obstacles and landmarks in the places of row i."""
+
+from __future__ import annotations
+
+import math
+
+from visnav.envs import rng as random_stream
+from visnav.envs.batch import jit
+from visnav.envs.driving.lanes import closest_lane, heading_at, position
+from visnav.envs.driving.world import (
+    AGGRESSIVE,
+    DEFENSIVE,
+    DELTA_RANGE,
+    KP_HEADING,
+    KP_LATERAL,
+    LANDMARK,
+    LANE_CHANGE_DELAY,
+    OBSTACLE,
+    VEHICLE_LENGTH,
+    VEHICLE_WIDTH,
+)
+
+OBJECT_SIZE = 2.0  # m, of obstacles and landmarks along both sides
+
+
+@jit
+def _set_gains(i, v, behaviour, world):  # type: ignore[no-untyped-def]
+    """What linear traffic multiplies speed error, approach and lack of room by, then heading and lateral error."""
+    speed, approach, room = 0.3, 0.3, 2.0
+    if behaviour in (AGGRESSIVE, DEFENSIVE):
+        gain = 0.8 if behaviour == AGGRESSIVE else 1.2
+        speed, approach = gain / (0.25 * 30), gain / (0.75 * 30)
+        room = 0.5 if behaviour == AGGRESSIVE else 2.0
+    world.vehicles.gain_speed[i, v], world.vehicles.gain_approach[i, v] = speed, approach
+    world.vehicles.gain_room[i, v] = room
+    world.vehicles.gain_heading[i, v], world.vehicles.gain_lateral[i, v] = KP_HEADING, KP_HEADING * KP_LATERAL
+
+
+@jit
+def put(i, v, x, y, heading, speed, behaviour, world, roads):  # type: ignore[no-untyped-def]
+    """Put something at (x, y) m into place v of row i, following the lane and keeping the speed (m/s) it has there."""
+    vehicles = world.vehicles
+    is_object = behaviour in (OBSTACLE, LANDMARK)
+    vehicles.x[i, v], vehicles.y[i, v] = x, y
+    vehicles.heading[i, v], vehicles.speed[i, v] = heading, speed
+    vehicles.length[i, v] = OBJECT_SIZE if is_object else VEHICLE_LENGTH
+    vehicles.width[i, v] = OBJECT_SIZE if is_object else VEHICLE_WIDTH
+    lane = closest_lane(world.road[i], roads, x, y, heading)
+    vehicles.lane[i, v] = lane
+    vehicles.target_lane[i, v] = lane
+    vehicles.target_speed[i, v] = speed
+    vehicles.steering[i, v] = 0.0
+    vehicles.acceleration[i, v] = 0.0
+    vehicles.lateral_speed[i, v] = 0.0
+    vehicles.yaw_rate[i, v] = 0.0
+    vehicles.behaviour[i, v] = behaviour
+    vehicles.present[i, v] = True
+    vehicles.crashed[i, v] = False
+    vehicles.hit[i, v] = False
+    vehicles.impacted[i, v] = False
+    vehicles.check_collisions[i, v] = True
+    vehicles.lane_changes[i, v] = True
+    vehicles.timer[i, v] = (x + y) * math.pi % LANE_CHANGE_DELAY
+    vehicles.delta[i, v] = 4.0
+    _set_gains(i, v, behaviour, world)
+    for k in range(world.route.shape[2]):
+        world.route[i, v, k, 0] = -1
+        world.route[i, v, k, 1] = -1
+    vehicles.route_at[i, v] = 0
+    vehicles.yielding[i, v] = False
+    vehicles.yield_timer[i, v] = 0
+
+
+@jit
+def put_on_lane(i, v, lane, along, speed, behaviour, world, roads):  # type: ignore[no-untyped-def]
+    """`put` in the middle of a lane, `along` m from its start, in its direction."""
+    r = world.road[i]
+    x, y = position(r, lane, roads, along, 0.0)
+    put(i, v, x, y, heading_at(r, lane, roads, along), speed, behaviour, world, roads)
+
+
+@jit
+def randomize(i, v, world):  # type: ignore[no-untyped-def]
+    """Draw the exponent of a vehicle's IDM (IDMVehicle.randomize_behavior)."""
+    world.vehicles.delta[i, v] = random_stream.uniform(world.rng[i], DELTA_RANGE[0], DELTA_RANGE[1])

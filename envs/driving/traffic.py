@@ -1,0 +1,288 @@
+"""How traffic decides: IDM for speed, MOBIL for lanes, and linear variants of both.
+
+Treiber, Hennecke, Helbing 2000, "Congested Traffic States in Empirical Observations and Microscopic Simulations";
+Kesting, Treiber, Helbing 2007, "General Lane-Changing Model MOBIL for Car-Following Models"; with the numbers, and the
+deviations, of `highway_env/vehicle/behavior.py`. Politeness is 0, so a driver weighs only its own acceleration.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from visnav.envs.batch import jit
+from visnav.envs.driving.control import change_lane, choose_speed, clip, follow_road, not_zero, steer_to_lane
+from visnav.envs.driving.lanes import heading_at, is_reachable, wrap
+from visnav.envs.driving.world import (
+    ACC_MAX,
+    AGGRESSIVE,
+    DEFENSIVE,
+    EGO_META,
+    FASTER,
+    IDLE,
+    IDM,
+    KP_ACCELERATION,
+    LANDMARK,
+    LANE_CHANGE_DELAY,
+    LANE_CHANGE_MAX_BRAKING_IMPOSED,
+    LANE_CHANGE_MIN_ACC_GAIN,
+    LANE_LEFT,
+    LANE_RIGHT,
+    LINEAR,
+    MAX_STEERING,
+    OBSTACLE,
+    SLOWER,
+    TAU_PURSUIT,
+)
+
+LINEAR_TIME_WANTED = 2.5  # s
+CAREFUL_MIN_ACC_GAIN = 1.0  # m/s², of aggressive and defensive traffic
+
+
+@jit
+def is_linear(behaviour):  # type: ignore[no-untyped-def]
+    """Whether traffic of this kind is controlled by linear laws."""
+    return behaviour in (LINEAR, AGGRESSIVE, DEFENSIVE)
+
+
+@jit
+def is_traffic(behaviour):  # type: ignore[no-untyped-def]
+    """Whether it drives by itself."""
+    return behaviour == IDM or is_linear(behaviour)
+
+
+@jit
+def has_targets(behaviour):  # type: ignore[no-untyped-def]
+    """Whether it follows a target lane at a target speed (ControlledVehicle)."""
+    return behaviour == EGO_META or is_traffic(behaviour)
+
+
+@jit
+def _along_neighbour(i, o, lane, world, roads, tables):  # type: ignore[no-untyped-def]
+    """`along` of vehicle o on `lane`, sought on the segments after and before it too; NaN where it is on none."""
+    along = tables.near[i, lane, o]
+    if not math.isnan(along):
+        return along
+    r = world.road[i]
+    here, number = roads.lanes.segment[r, lane], np.int64(roads.lanes.number[r, lane])
+    for side in range(2):
+        for k in range(roads.following.shape[2]):
+            segment = roads.following[r, here, k] if side == 0 else roads.preceding[r, here, k]
+            if segment >= 0:
+                other = np.int64(roads.segments.first_lane[r, segment])
+                if number < roads.segments.segment_lanes[r, segment]:
+                    other += number
+                along = tables.near[i, other, o]
+                if not math.isnan(along):
+                    return along + roads.lanes.length[r, lane] if side == 0 else along - roads.lanes.length[r, other]
+    return math.nan
+
+
+@jit
+def neighbours(i, v, lane, world, roads, tables, connected):  # type: ignore[no-untyped-def]
+    """(front, rear): who is before and behind vehicle v on a lane, -1 for nobody."""
+    own = tables.along[i, lane, v]
+    front, rear = -1, -1
+    nearest_front, nearest_rear = math.inf, -math.inf
+    for o in range(world.vehicles.shape[1]):
+        along = tables.near[i, lane, o]
+        if connected and world.vehicles.present[i, o]:
+            along = _along_neighbour(i, o, lane, world, roads, tables)
+        if along >= own:
+            if along <= nearest_front and o != v:
+                front, nearest_front = o, along
+        elif along > nearest_rear and o != v:
+            rear, nearest_rear = o, along
+    return front, rear
+
+
+@jit
+def gap_between(i, v, o, world, tables):  # type: ignore[no-untyped-def]
+    """m from the middle of v to that of o along v's lane."""
+    lane = np.int64(world.vehicles.lane[i, v])
+    return tables.along[i, lane, o] - tables.along[i, lane, v]
+
+
+@jit
+def desired_gap(i, v, front, time_wanted, world, params):  # type: ignore[no-untyped-def]
+    """s* in m: d₀ + v T + v Δv / (2 √(a b)), of velocities along v's heading; not kept from being negative."""
+    speed, heading = world.vehicles.speed[i, v], world.vehicles.heading[i, v]
+    approach = speed
+    if world.vehicles.behaviour[i, front] != OBSTACLE:
+        approach -= world.vehicles.speed[i, front] * math.cos(world.vehicles.heading[i, front] - heading)
+    root = 2 * math.sqrt(-params.comfort_acc_max * params.comfort_acc_min)
+    return params.distance_wanted + speed * time_wanted + speed * approach / root
+
+
+@jit
+def free_acceleration(i, driver, v, world, roads, params):  # type: ignore[no-untyped-def]
+    """m/s² that `driver` would command if it were v on an empty road: IDM's a [1 - (v/v₀)^δ], or linear in v₀ - v."""
+    vehicles = world.vehicles
+    behaviour, speed = vehicles.behaviour[i, v], vehicles.speed[i, v]
+    if is_linear(vehicles.behaviour[i, driver]):
+        return vehicles.gain_speed[i, driver] * (vehicles.target_speed[i, v] - speed) if has_targets(behaviour) else 0.0
+    target = vehicles.target_speed[i, v] if has_targets(behaviour) else 0.0
+    limit = roads.lanes.speed_limit[world.road[i], vehicles.lane[i, v]]
+    if not math.isnan(limit):
+        target = clip(target, 0.0, limit)
+    if speed <= 0:
+        return params.comfort_acc_max
+    ratio, delta = speed / abs(not_zero(target)), vehicles.delta[i, driver]
+    excess = ratio * ratio * ratio * ratio if delta == 4.0 else math.pow(ratio, delta)
+    return params.comfort_acc_max * (1 - excess)
+
+
+@jit
+def interaction(i, driver, v, front, world, tables, params):  # type: ignore[no-untyped-def]
+    """m/s² that `driver`, if it were v, would brake by for `front` (-1: nobody): IDM's a (s*/s)², or linear."""
+    if front < 0:
+        return 0.0
+    vehicles = world.vehicles
+    gap = gap_between(i, v, front, world, tables)
+    if is_linear(vehicles.behaviour[i, driver]):
+        speed = vehicles.speed[i, v]
+        safe = params.distance_wanted + (speed if speed > 0 else 0.0) * LINEAR_TIME_WANTED
+        approach = clip(vehicles.speed[i, front] - speed, -math.inf, 0.0)
+        room = clip(gap - safe, -math.inf, 0.0)
+        return -(vehicles.gain_approach[i, driver] * approach + vehicles.gain_room[i, driver] * room)
+    shortage = desired_gap(i, v, front, params.time_wanted, world, params) / not_zero(gap)
+    return params.comfort_acc_max * shortage * shortage
+
+
+@jit
+def acceleration(i, driver, v, front, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """m/s² that `driver` would command if it were v behind `front`; 0 of nobody (v = -1), and of what stands."""
+    if v < 0:
+        return 0.0
+    stands = world.vehicles.behaviour[i, v] in (OBSTACLE, LANDMARK)
+    if stands and not is_linear(world.vehicles.behaviour[i, driver]):
+        return 0.0
+    braking = interaction(i, driver, v, front, world, tables, params)
+    return free_acceleration(i, driver, v, world, roads, params) - braking
+
+
+@jit
+def _is_of_advantage(i, v, lane, braking, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Whether its route leads vehicle v to `lane`, where it brakes by `braking`, or it brakes less there than here."""
+    at = np.int64(world.vehicles.route_at[i, v])
+    if at < world.route.shape[2] and world.route[i, v, at, 0] >= 0 and world.route[i, v, at, 1] >= 0:
+        r = world.road[i]
+        target = np.int64(roads.lanes.number[r, world.vehicles.target_lane[i, v]])
+        change = np.int64(roads.lanes.number[r, lane]) - target
+        planned = np.int64(world.route[i, v, at, 1]) - target
+        is_same_way = (change > 0) == (planned > 0) and (change < 0) == (planned < 0)
+        there = free_acceleration(i, v, v, world, roads, params) - braking
+        return is_same_way and there >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+    here = np.int64(world.vehicles.lane[i, v])
+    front, _ = neighbours(i, v, here, world, roads, tables, params.connected_neighbours)
+    gain = interaction(i, v, v, front, world, tables, params) - braking
+    is_careful = world.vehicles.behaviour[i, v] in (AGGRESSIVE, DEFENSIVE)
+    return gain >= (CAREFUL_MIN_ACC_GAIN if is_careful else LANE_CHANGE_MIN_ACC_GAIN)
+
+
+@jit
+def _mobil(i, v, lane, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Whether vehicle v should change to `lane`: of advantage to itself, and safe for who is behind there."""
+    front, rear = neighbours(i, v, lane, world, roads, tables, params.connected_neighbours)
+    braking = interaction(i, v, v, front, world, tables, params)
+    if not _is_of_advantage(i, v, lane, braking, world, roads, tables, params):
+        return False
+    return acceleration(i, v, rear, v, world, roads, tables, params) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+
+
+@jit
+def _gives_way(i, v, world, tables, params):  # type: ignore[no-untyped-def]
+    """Whether another one, just ahead, is changing to the lane that v is changing to."""
+    time_wanted = LINEAR_TIME_WANTED if is_linear(world.vehicles.behaviour[i, v]) else params.time_wanted
+    target = world.vehicles.target_lane[i, v]
+    for o in range(world.vehicles.shape[1]):
+        if (
+            o != v
+            and world.vehicles.present[i, o]
+            and world.vehicles.target_lane[i, o] == target
+            and world.vehicles.lane[i, o] != target
+            and has_targets(world.vehicles.behaviour[i, o])
+        ):
+            gap = gap_between(i, v, o, world, tables)
+            if 0 < gap < desired_gap(i, v, o, time_wanted, world, params):
+                return True
+    return False
+
+
+@jit
+def _choose_lane(i, v, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Set vehicle v's target lane: give up a change that another makes, and ask MOBIL every second."""
+    r, lane, target = world.road[i], np.int64(world.vehicles.lane[i, v]), np.int64(world.vehicles.target_lane[i, v])
+    segment = roads.lanes.segment[r, lane]
+    if lane != target:
+        if segment == roads.lanes.segment[r, target] and _gives_way(i, v, world, tables, params):
+            world.vehicles.target_lane[i, v] = lane
+        return
+    if world.vehicles.timer[i, v] <= LANE_CHANGE_DELAY:
+        return
+    world.vehicles.timer[i, v] = 0.0
+    for side in (-1, 1):
+        number = roads.lanes.number[r, lane] + side
+        if (
+            0 <= number < roads.segments.segment_lanes[r, segment]
+            and is_reachable(r, lane + side, roads, tables.along[i, lane + side, v], tables.across[i, lane + side, v])
+            and abs(world.vehicles.speed[i, v]) >= 1
+            and _mobil(i, v, lane + side, world, roads, tables, params)
+        ):
+            world.vehicles.target_lane[i, v] = lane + side
+
+
+@jit
+def _steer_linearly(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Steering angle in rad, linear in the errors of heading and lateral place."""
+    lane = np.int64(world.vehicles.target_lane[i, v])
+    speed, length = world.vehicles.speed[i, v], world.vehicles.length[i, v]
+    ahead = heading_at(world.road[i], lane, roads, tables.along[i, lane, v] + speed * TAU_PURSUIT)
+    fast = not_zero(speed)
+    turn = wrap(ahead - world.vehicles.heading[i, v]) * length / fast
+    shift = -tables.across[i, lane, v] * length / (fast * fast)
+    return clip(
+        world.vehicles.gain_heading[i, v] * turn + world.vehicles.gain_lateral[i, v] * shift,
+        -MAX_STEERING,
+        MAX_STEERING,
+    )
+
+
+@jit
+def decide(i, v, action, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Lane, steering and acceleration of vehicle v for the next substep; crashed traffic decides nothing.
+
+    Args:
+        action: ego's meta action, IDLE after the first substep; without meaning for traffic.
+    """
+    vehicles = world.vehicles
+    is_ego = vehicles.behaviour[i, v] == EGO_META
+    if vehicles.crashed[i, v] and not is_ego:
+        return
+    if is_ego and action in (FASTER, SLOWER):
+        choose_speed(i, action, world, params)
+    for k in range(2):
+        follow_road(i, v, world, roads, tables)
+        if k == 1 or not is_ego or action == IDLE:
+            break
+        if action in (LANE_LEFT, LANE_RIGHT):  # the original follows the road before its action, and after
+            change_lane(i, 1 if action == LANE_RIGHT else -1, world, roads, tables)
+    if not is_ego and vehicles.lane_changes[i, v]:
+        _choose_lane(i, v, world, roads, tables, params)
+    if is_linear(vehicles.behaviour[i, v]):
+        vehicles.steering[i, v] = _steer_linearly(i, v, world, roads, tables)
+    else:
+        vehicles.steering[i, v] = steer_to_lane(i, v, world, roads, tables)
+    if is_ego:
+        vehicles.acceleration[i, v] = KP_ACCELERATION * (vehicles.target_speed[i, v] - vehicles.speed[i, v])
+        return
+    lane, target = np.int64(vehicles.lane[i, v]), np.int64(vehicles.target_lane[i, v])
+    braking = -math.inf
+    for k in range(2 if lane != target else 1):  # between lanes, be careful on both
+        front, _ = neighbours(i, v, lane if k == 0 else target, world, roads, tables, params.connected_neighbours)
+        needed = interaction(i, v, v, front, world, tables, params)
+        if needed > braking:
+            braking = needed
+    command = free_acceleration(i, v, v, world, roads, params) - braking
+    vehicles.acceleration[i, v] = clip(command, -ACC_MAX, ACC_MAX)
