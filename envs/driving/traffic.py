@@ -116,74 +116,79 @@ def desired_gap(i, v, front, time_wanted, world, params):  # type: ignore[no-unt
 
 
 @jit
-def idm_acceleration(i, driver, v, front, world, roads, tables, params):  # type: ignore[no-untyped-def]
-    """a [1 - (v/v₀)^δ - (s*/s)²] in m/s² of vehicle v behind `front` (-1: nobody), with the exponent of `driver`."""
-    behaviour = world.vehicles.behaviour[i, v]
-    if behaviour in (OBSTACLE, LANDMARK):
-        return 0.0
-    target = world.vehicles.target_speed[i, v] if has_targets(behaviour) else 0.0
-    limit = roads.lanes.speed_limit[world.road[i], world.vehicles.lane[i, v]]
+def free_acceleration(i, driver, v, world, roads, params):  # type: ignore[no-untyped-def]
+    """m/s² that `driver` would command if it were v on an empty road: IDM's a [1 - (v/v₀)^δ], or linear in v₀ - v."""
+    vehicles = world.vehicles
+    behaviour, speed = vehicles.behaviour[i, v], vehicles.speed[i, v]
+    if is_linear(vehicles.behaviour[i, driver]):
+        return vehicles.gain_speed[i, driver] * (vehicles.target_speed[i, v] - speed) if has_targets(behaviour) else 0.0
+    target = vehicles.target_speed[i, v] if has_targets(behaviour) else 0.0
+    limit = roads.lanes.speed_limit[world.road[i], vehicles.lane[i, v]]
     if not math.isnan(limit):
         target = clip(target, 0.0, limit)
-    speed = world.vehicles.speed[i, v]
-    excess = 0.0
-    if speed > 0:
-        ratio, delta = speed / abs(not_zero(target)), world.vehicles.delta[i, driver]
-        excess = ratio * ratio * ratio * ratio if delta == 4.0 else math.pow(ratio, delta)
-    shortage = 0.0
-    if front >= 0:
-        wanted = desired_gap(i, v, front, params.time_wanted, world, params)
-        shortage = wanted / not_zero(gap_between(i, v, front, world, tables))
-    return params.comfort_acc_max * (1 - excess - shortage * shortage)
+    if speed <= 0:
+        return params.comfort_acc_max
+    ratio, delta = speed / abs(not_zero(target)), vehicles.delta[i, driver]
+    excess = ratio * ratio * ratio * ratio if delta == 4.0 else math.pow(ratio, delta)
+    return params.comfort_acc_max * (1 - excess)
 
 
 @jit
-def linear_acceleration(i, driver, v, front, world, tables, params):  # type: ignore[no-untyped-def]
-    """m/s² of vehicle v behind `front` (-1: nobody): linear in speed error, approach and lack of room."""
-    speed = world.vehicles.speed[i, v]
-    error = world.vehicles.target_speed[i, v] - speed if has_targets(world.vehicles.behaviour[i, v]) else 0.0
-    approach, room = 0.0, 0.0
-    if front >= 0:
-        safe = params.distance_wanted + (speed if speed > 0 else 0.0) * LINEAR_TIME_WANTED
-        approach = clip(world.vehicles.speed[i, front] - speed, -math.inf, 0.0)
-        room = clip(gap_between(i, v, front, world, tables) - safe, -math.inf, 0.0)
+def interaction(i, driver, v, front, world, tables, params):  # type: ignore[no-untyped-def]
+    """m/s² that `driver`, if it were v, would brake by for `front` (-1: nobody): IDM's a (s*/s)², or linear."""
+    if front < 0:
+        return 0.0
     vehicles = world.vehicles
-    for_approach = vehicles.gain_approach[i, driver] * approach + vehicles.gain_room[i, driver] * room
-    return vehicles.gain_speed[i, driver] * error + for_approach
+    gap = gap_between(i, v, front, world, tables)
+    if is_linear(vehicles.behaviour[i, driver]):
+        speed = vehicles.speed[i, v]
+        safe = params.distance_wanted + (speed if speed > 0 else 0.0) * LINEAR_TIME_WANTED
+        approach = clip(vehicles.speed[i, front] - speed, -math.inf, 0.0)
+        room = clip(gap - safe, -math.inf, 0.0)
+        return -(vehicles.gain_approach[i, driver] * approach + vehicles.gain_room[i, driver] * room)
+    shortage = desired_gap(i, v, front, params.time_wanted, world, params) / not_zero(gap)
+    return params.comfort_acc_max * shortage * shortage
 
 
 @jit
 def acceleration(i, driver, v, front, world, roads, tables, params):  # type: ignore[no-untyped-def]
-    """m/s² that `driver` would command if it were v behind `front`; 0 of nobody (v = -1)."""
+    """m/s² that `driver` would command if it were v behind `front`; 0 of nobody (v = -1), and of what stands."""
     if v < 0:
         return 0.0
-    if is_linear(world.vehicles.behaviour[i, driver]):
-        return linear_acceleration(i, driver, v, front, world, tables, params)
-    return idm_acceleration(i, driver, v, front, world, roads, tables, params)
+    stands = world.vehicles.behaviour[i, v] in (OBSTACLE, LANDMARK)
+    if stands and not is_linear(world.vehicles.behaviour[i, driver]):
+        return 0.0
+    braking = interaction(i, driver, v, front, world, tables, params)
+    return free_acceleration(i, driver, v, world, roads, params) - braking
+
+
+@jit
+def _is_of_advantage(i, v, lane, braking, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Whether its route leads vehicle v to `lane`, where it brakes by `braking`, or it brakes less there than here."""
+    at = np.int64(world.vehicles.route_at[i, v])
+    if at < world.route.shape[2] and world.route[i, v, at, 0] >= 0 and world.route[i, v, at, 1] >= 0:
+        r = world.road[i]
+        target = np.int64(roads.lanes.number[r, world.vehicles.target_lane[i, v]])
+        change = np.int64(roads.lanes.number[r, lane]) - target
+        planned = np.int64(world.route[i, v, at, 1]) - target
+        is_same_way = (change > 0) == (planned > 0) and (change < 0) == (planned < 0)
+        there = free_acceleration(i, v, v, world, roads, params) - braking
+        return is_same_way and there >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+    here = np.int64(world.vehicles.lane[i, v])
+    front, _ = neighbours(i, v, here, world, roads, tables, params.connected_neighbours)
+    gain = interaction(i, v, v, front, world, tables, params) - braking
+    is_careful = world.vehicles.behaviour[i, v] in (AGGRESSIVE, DEFENSIVE)
+    return gain >= (CAREFUL_MIN_ACC_GAIN if is_careful else LANE_CHANGE_MIN_ACC_GAIN)
 
 
 @jit
 def _mobil(i, v, lane, world, roads, tables, params):  # type: ignore[no-untyped-def]
-    """Whether vehicle v should change to `lane`: safe for who is behind there, and of advantage to itself."""
-    r, behaviour, at = world.road[i], world.vehicles.behaviour[i, v], np.int64(world.vehicles.route_at[i, v])
-    there = 0.0
-    for k in range(2):  # there, then here
-        side = lane if k == 0 else np.int64(world.vehicles.lane[i, v])
-        front, rear = neighbours(i, v, side, world, roads, tables, params.connected_neighbours)
-        if k == 0 and acceleration(i, v, rear, v, world, roads, tables, params) < -LANE_CHANGE_MAX_BRAKING_IMPOSED:
-            return False
-        wanted = acceleration(i, v, v, front, world, roads, tables, params)
-        if k == 1:
-            least = CAREFUL_MIN_ACC_GAIN if behaviour in (AGGRESSIVE, DEFENSIVE) else LANE_CHANGE_MIN_ACC_GAIN
-            return there - wanted >= least
-        there = wanted
-        if at < world.route.shape[2] and world.route[i, v, at, 0] >= 0 and world.route[i, v, at, 1] >= 0:
-            target = np.int64(roads.lanes.number[r, world.vehicles.target_lane[i, v]])
-            change = np.int64(roads.lanes.number[r, lane]) - target
-            planned = np.int64(world.route[i, v, at, 1]) - target
-            is_same_way = (change > 0) == (planned > 0) and (change < 0) == (planned < 0)
-            return is_same_way and there >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
-    return False
+    """Whether vehicle v should change to `lane`: of advantage to itself, and safe for who is behind there."""
+    front, rear = neighbours(i, v, lane, world, roads, tables, params.connected_neighbours)
+    braking = interaction(i, v, v, front, world, tables, params)
+    if not _is_of_advantage(i, v, lane, braking, world, roads, tables, params):
+        return False
+    return acceleration(i, v, rear, v, world, roads, tables, params) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
 
 
 @jit
@@ -273,10 +278,11 @@ def decide(i, v, action, world, roads, tables, params):  # type: ignore[no-untyp
         vehicles.acceleration[i, v] = KP_ACCELERATION * (vehicles.target_speed[i, v] - vehicles.speed[i, v])
         return
     lane, target = np.int64(vehicles.lane[i, v]), np.int64(vehicles.target_lane[i, v])
-    command = ACC_MAX
+    braking = -math.inf
     for k in range(2 if lane != target else 1):  # between lanes, be careful on both
         front, _ = neighbours(i, v, lane if k == 0 else target, world, roads, tables, params.connected_neighbours)
-        wanted = acceleration(i, v, v, front, world, roads, tables, params)
-        if wanted < command:
-            command = wanted
+        needed = interaction(i, v, v, front, world, tables, params)
+        if needed > braking:
+            braking = needed
+    command = free_acceleration(i, v, v, world, roads, params) - braking
     vehicles.acceleration[i, v] = clip(command, -ACC_MAX, ACC_MAX)

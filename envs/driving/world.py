@@ -349,7 +349,7 @@ class Task:
     spawn_probability: float = 0.0
     lanes: int = 1
     observation: Mapping[str, object] = field(default_factory=dict)
-    camera: str = "kinematics"
+    camera: str = "birdseye"
 
 
 def make_world(num_envs: int, vehicles: int, route_length: int) -> World:

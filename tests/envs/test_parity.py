@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
-import visnav.envs
+from visnav.envs.grid.levels import TASKS
 
 minigrid = pytest.importorskip("minigrid")
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore:.*is out of date")]
@@ -29,7 +29,7 @@ from minigrid.wrappers import RGBImgObsWrapper, RGBImgPartialObsWrapper  # noqa:
 from minigrid_expert import failure, solution  # noqa: E402
 from minigrid_state import inject, look_of, words_of  # noqa: E402
 
-IDS = sorted(name.removeprefix("visnav/") for name in visnav.envs.TASKS if name.removeprefix("visnav/") in gym.registry)
+IDS = sorted(name for name in TASKS if name in gym.registry)
 SCRIPTS = ("random", "solve", "random", "fail", "random", "solve at the last step", "random", "time out")
 CAN_FAIL = ("Lava", "GoTo", "DistShift", "Dynamic", "Fetch", "PutNear", "Memory", "RedBlue")
 CANNOT_SUCCEED = ("Playground",)

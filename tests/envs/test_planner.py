@@ -11,6 +11,7 @@ import pytest
 from exact_search import cannot_be_solved, fewest_actions
 
 import visnav.envs
+from visnav.envs.grid.levels import TASKS as GRID_TASKS
 from visnav.envs.grid.planner import NO_PLAN, Expert, distances, plan
 from visnav.envs.grid.world import (
     DOOR_CLOSED,
@@ -26,7 +27,7 @@ from visnav.envs.grid.world import (
     PLAYING,
 )
 
-IDS = sorted(set(visnav.envs.TASKS) - {"visnav/MiniGrid-Playground-v0"})  # which asks for nothing
+IDS = sorted({f"visnav/{name}" for name in GRID_TASKS} - {"visnav/MiniGrid-Playground-v0"})  # which asks for nothing
 MAZES = [name for name in IDS if visnav.envs.TASKS[name]().continuous]
 every_id = pytest.mark.parametrize("name", IDS)
 every_grid_id = pytest.mark.parametrize("name", [name for name in IDS if name not in MAZES])

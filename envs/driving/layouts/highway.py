@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -136,17 +137,8 @@ def highway(
     )  # fmt: skip
 
 
-def highway_fast(
-    lanes_count: int = 3,
-    vehicles_count: int = 20,
-    duration: float = 30.0,
-    ego_spacing: float = 1.5,
-    simulation_frequency: int = 5,
-    ego_only_collisions: bool = True,
-    **keywords: float,
-) -> Task:
-    """`highway` with less of everything; `keywords` are its others."""
-    return highway(
-        lanes_count, vehicles_count, duration=duration, ego_spacing=ego_spacing,
-        simulation_frequency=simulation_frequency, ego_only_collisions=ego_only_collisions, **keywords,  # type: ignore[arg-type]
-    )  # fmt: skip
+# `highway` with less of everything
+highway_fast = partial(
+    highway, lanes_count=3, vehicles_count=20, duration=30.0, ego_spacing=1.5, simulation_frequency=5,
+    ego_only_collisions=True,
+)  # fmt: skip

@@ -1,0 +1,229 @@
+"""Driving worlds by themselves: physics in closed form, traffic, determinism, saved states, errors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import visnav.envs  # noqa: F401  (registers the IDs)
+from visnav.envs.driving.layouts import TASKS
+from visnav.envs.driving.loops import step_rows
+from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.traffic import acceleration, desired_gap
+from visnav.envs.driving.vehicles import HALF, dynamic_bicycle, kinematic_bicycle
+from visnav.envs.driving.world import (
+    EGO_DIRECT,
+    IDM,
+    VEHICLE_LENGTH,
+    World,
+    make_world,
+)
+
+IDLE = 1
+
+
+def started(name: str, num_envs: int, **keywords: Any) -> DrivingSimulation:
+    """N worlds at the start of levels 0, 1, …"""
+    simulation = DrivingSimulation(TASKS[name](**keywords), num_envs, camera="kinematics")
+    everyone = np.ones(num_envs, np.bool_)
+    simulation.seed(np.arange(num_envs), everyone)
+    simulation.reset(everyone)
+    return simulation
+
+
+def one_vehicle(speed: float, steering: float = 0.0, acceleration: float = 0.0) -> World:
+    """A vehicle at the origin, heading along x."""
+    world = make_world(1, 1, 1)
+    ego = world.vehicles[0, 0]
+    ego.length, ego.behaviour, ego.present = VEHICLE_LENGTH, EGO_DIRECT, True
+    ego.speed, ego.steering, ego.acceleration = speed, steering, acceleration
+    return world
+
+
+def test_the_kinematic_bicycle_drives_its_circle() -> None:
+    speed, steering, dt = 10.0, 0.3, 1e-4
+    slip = math.atan(math.tan(steering) / 2)
+    radius = VEHICLE_LENGTH / 2 / math.sin(slip)
+    world = one_vehicle(speed, steering)
+    ego = world.vehicles[0, 0]
+    center = -radius * math.sin(slip), radius * math.cos(slip)
+    farthest = 0.0
+    steps = round(2 * math.pi * radius / speed / dt)
+    for _ in range(steps):
+        kinematic_bicycle(0, 0, world, dt)
+        farthest = max(farthest, abs(math.hypot(ego.x - center[0], ego.y - center[1]) - radius))
+    assert farthest < 0.02  # of Euler's spiral, first order in dt
+    assert ego.heading == pytest.approx(speed / radius * steps * dt, rel=1e-9)
+    assert math.hypot(ego.x, ego.y) < 0.02
+
+
+def test_the_dynamic_bicycle_settles_on_the_circle_of_linear_tyres() -> None:
+    """Straight ahead in x, constant speed: yaw rate and lateral speed where both derivatives are zero."""
+    speed, steering = 8.0, 0.05
+    world = one_vehicle(speed, steering)
+    for _ in range(4000):
+        dynamic_bicycle(0, 0, world, 0.01)
+    ego = world.vehicles[0, 0]
+    front = steering - math.atan2(ego.lateral_speed + HALF * ego.yaw_rate, speed)
+    rear = -math.atan2(ego.lateral_speed - HALF * ego.yaw_rate, speed)
+    assert front == pytest.approx(rear, abs=1e-9)  # no yaw acceleration: axles are equally far from the middle
+    assert 30 * (front + rear) == pytest.approx(ego.yaw_rate * speed, abs=1e-9)  # no lateral acceleration
+    # a neutral car: linearised, yaw rate = v δ / L
+    assert ego.yaw_rate == pytest.approx(speed * steering / VEHICLE_LENGTH, rel=0.01)
+
+
+def test_braking_in_a_straight_line_takes_the_distance_of_the_formula() -> None:
+    for model in (kinematic_bicycle, dynamic_bicycle):
+        speed, brake, dt = 20.0, -4.0, 1e-3
+        world = one_vehicle(speed, acceleration=brake)
+        for _ in range(4000):
+            model(0, 0, world, dt)
+        ego = world.vehicles[0, 0]
+        assert ego.speed == pytest.approx(speed + brake * 4, abs=1e-9)
+        assert ego.x == pytest.approx(speed * 4 + brake * 8, abs=0.01)
+        assert (ego.y, ego.heading) == (0, 0)
+
+
+def test_a_crash_of_two_pushes_them_apart_and_stops_them() -> None:
+    simulation = started("highway-v0", 1, vehicles_count=1)
+    ego, other = simulation.world.vehicles[0]
+    other.x, other.y, other.heading, other.speed = ego.x + 5.2, ego.y, ego.heading, 0.0
+    other.target_speed, other.lane, other.target_lane = 1.0, ego.lane, ego.target_lane
+    simulation.set_state(simulation.get_state(slice(None)), slice(None))
+    before = other.y
+    outcome = simulation.step(np.array([IDLE]), None, False)
+    assert (ego.crashed, other.crashed, outcome.terminated[0], outcome.success[0]) == (True, True, True, False)
+    assert abs(other.y - before) > 0.5  # pushed aside, though it stood
+    for _ in range(8):
+        simulation.step(np.array([IDLE]), None, False)
+    assert max(abs(ego.speed), abs(other.speed)) < 0.1
+
+
+def test_a_queue_settles_at_idms_equilibrium_gap() -> None:
+    """s = s* / √(1 - (v/v₀)^δ) where speeds are equal and nobody accelerates (Treiber 2000, equation 3)."""
+    simulation = started("highway-v0", 1, vehicles_count=1, lanes_count=1, duration=1e9)
+    leader, follower = simulation.world.vehicles[0]
+    leader.x, follower.x = 300.0, 200.0
+    leader.speed = leader.target_speed = 20.0  # ego: keeps its target speed
+    follower.speed, follower.target_speed, follower.delta = 20.0, 28.0, 4.0
+    follower.behaviour, follower.lane_changes = IDM, False
+    simulation.set_state(simulation.get_state(slice(None)), slice(None))
+    for _ in range(200):
+        simulation.step(np.array([IDLE]), None, False)
+    assert follower.speed == pytest.approx(20.0, abs=1e-6)
+    wanted = 10 + 1.5 * 20
+    assert leader.x - follower.x == pytest.approx(wanted / math.sqrt(1 - (20 / 28) ** 4), abs=1e-3)
+    world, params = simulation.world, simulation.params
+    assert desired_gap(0, 1, 0, params.time_wanted, world, params) == pytest.approx(wanted, abs=1e-5)
+    here = acceleration(0, 1, 1, 0, world, simulation.roads, simulation.tables, params)
+    assert here == pytest.approx(0, abs=1e-6)
+
+
+def test_nobody_leaves_its_lane_unless_mobil_asked() -> None:
+    simulation = started("highway-v0", 32)
+    vehicles = simulation.world.vehicles
+    vehicles.lane_changes = False
+    lanes = vehicles.lane.copy()
+    for _ in range(20):
+        simulation.step(np.full(32, IDLE), None, False)
+    unhurt = ~vehicles.crashed
+    assert unhurt.mean() > 0.9
+    np.testing.assert_array_equal(vehicles.lane[unhurt], lanes[unhurt])
+    assert (np.abs(vehicles.y - 4.0 * lanes)[unhurt] < 1e-9).all()
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_worlds_do_not_depend_on_batch_size_or_threads(name: str) -> None:
+    def play(num_envs: int, num_threads: int) -> NDArray[Any]:
+        envs = gym.make_vec(f"visnav/{name}", num_envs=num_envs, camera="kinematics", num_threads=num_threads)
+        envs.reset(seed=7)
+        rng = np.random.default_rng(1)
+        for _ in range(12):
+            shape = envs.single_action_space.shape
+            actions = rng.uniform(-1, 1, (300, *shape)) if shape else rng.integers(0, 3, 300)
+            envs.step(actions[:num_envs])
+        return envs.unwrapped.simulation.world.vehicles[:3].copy()
+
+    alone = play(3, 1)
+    np.testing.assert_array_equal(play(300, 2), alone)
+
+
+def test_a_saved_state_plays_on_exactly() -> None:
+    envs = gym.make_vec("visnav/merge-v0", num_envs=5, camera="kinematics").unwrapped
+    envs.reset(seed=0)
+    rng = np.random.default_rng(0)
+    actions = rng.integers(0, 5, (9, 5))
+    for k in range(3):
+        envs.step(actions[k])
+    state = envs.get_state()
+    first = [envs.step(actions[k])[0] for k in range(3, 9)]
+    envs.set_state(state)
+    again = [envs.step(actions[k])[0] for k in range(3, 9)]
+    np.testing.assert_array_equal(again, first)
+    envs.set_state(envs.get_state(slots=[2]), slots=[0])
+    np.testing.assert_array_equal(envs.render_observation()[0], envs.render_observation()[2])
+    with pytest.raises(ValueError, match="state of another task or number of slots"):
+        gym.make_vec("visnav/highway-v0", num_envs=5, camera="kinematics").unwrapped.set_state(state)
+
+
+def test_the_same_seed_is_the_originals_scene() -> None:
+    pytest.importorskip("highway_env")
+    for name in ("highway-v0", "highway-fast-v0", "merge-v0", "merge-generic-v0"):
+        original = gym.make(name).unwrapped
+        simulation = started(name, 3)
+        for seed in range(3):
+            original.reset(seed=seed)
+            theirs = np.array([(*v.position, v.speed, v.target_speed) for v in original.road.vehicles])
+            row = simulation.world.vehicles[seed][: len(theirs)]
+            np.testing.assert_allclose(np.stack([row.x, row.y, row.speed, row.target_speed], 1), theirs, atol=1e-9)
+
+
+def test_train_and_test_split_share_no_level() -> None:
+    layouts = {}
+    for split in ("train", "test"):
+        envs = gym.make_vec("visnav/merge-v0", num_envs=200, camera="kinematics", split=split).unwrapped
+        envs.reset(seed=0)
+        layouts[split] = set(envs.layouts.tolist())
+    assert len(layouts["train"]) == len(layouts["test"]) == 200
+    assert not layouts["train"] & layouts["test"]
+
+
+@pytest.mark.parametrize(
+    ("name", "keywords", "error", "message"),
+    [
+        ("highway-v0", {"lanes_count": 0}, ValueError, "lanes_count is a whole number, 1 to 32; got 0"),
+        ("highway-v0", {"lane_count": 3}, TypeError, "did you mean 'lanes_count'"),
+        ("highway-fast-v0", {"vehicles_density": 0}, ValueError, "vehicles_density is a finite number, more than 0"),
+        ("merge-v0", {"tile_size": 8}, TypeError, "unknown keyword for visnav/merge-v0: 'tile_size'"),
+        ("merge-v0", {"camera": "tiles"}, ValueError, "unknown camera 'tiles'"),
+        ("merge-v0", {"observation": {"feature": ()}}, TypeError, "did you mean 'features'"),
+        ("merge-v0", {"observation": {"features": ("speed",)}}, ValueError, "unknown feature 'speed'"),
+        ("merge-v0", {"split": "val"}, ValueError, 'split is None, "train" or "test"'),
+    ],
+)
+def test_a_bad_configuration_says_what_is_allowed(
+    name: str, keywords: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        gym.make(f"visnav/{name}", **keywords)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["highway-fast-v0", "merge-v0", "roundabout-v0", "racetrack-v0"])
+def test_a_million_steps_stay_finite(name: str) -> None:
+    simulation = started(name, 1000)
+    rng = np.random.default_rng(0)
+    observation = simulation.allocate()
+    for _ in range(1000):
+        shape = simulation.action_space.shape or ()
+        actions = rng.uniform(-1, 1, (1000, *shape)).astype(np.float32) if shape else rng.integers(0, 5, 1000)
+        outcome = simulation.step(actions, observation, True)
+        assert np.isfinite(outcome.reward).all()
+        assert np.isfinite(observation["kinematics"]).all()
+    assert step_rows.signatures  # that was the compiled rule
+    assert np.isfinite(simulation.world.vehicles.x).all()
