@@ -83,7 +83,8 @@ def batch_player(envs: gym.vector.VectorEnv) -> Play:
 
 def single_player(env: gym.Env) -> Play:
     """Steps one environment with random actions, and resets it when its episode ends."""
-    actions = np.random.default_rng(0).integers(0, env.action_space.n, CHUNK).tolist()  # type: ignore[attr-defined]
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(CHUNK)]
     env.reset(seed=0)
 
     def play() -> int:

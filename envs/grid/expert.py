@@ -72,6 +72,7 @@ OPENING = 2  # toggle, step
 MOVING = 4  # a ball that will have moved on
 OBJECT = 12  # one that has to be put aside; more than walking around it
 LOCKED = 60  # a door whose key has to be fetched
+LATER = 8  # a drop that is put off
 CRAMPED = 50  # added to a drop where what is dropped would stand in the way
 
 CLEAR, NO_WAY = -1, -2  # what a search found, instead of a cell
@@ -267,9 +268,11 @@ def _enter_aim(i, world, means, aim, with_drop, search):  # type: ignore[no-unty
             if aim.what in (BESIDE, PUT_DOWN):
                 enter_cell(search, DROPPED if with_drop else AS_IS, x, y, height, width, 0)
             else:
-                opens_box = aim.what == TAKE_KEY and kind_of(cell) == BOX  # which takes no free hand, but more actions
-                for layer in range(AS_IS if opens_box or not with_drop else DROPPED, DROPPED + 1 if with_drop else 1):
-                    enter_facing(search, layer, x, y, height, width, OPENING if opens_box else 0)
+                opens_box = aim.what == TAKE_KEY and kind_of(cell) == BOX  # which takes more actions, but no free hand
+                if opens_box or not with_drop:
+                    enter_facing(search, AS_IS, x, y, height, width, LATER if with_drop else OPENING * opens_box)
+                if with_drop:
+                    enter_facing(search, DROPPED, x, y, height, width, OPENING * opens_box)
 
 
 # --- the next action -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import numpy as np
 
 from visnav.envs.batch import jit
 from visnav.envs.grid.rules import cell_at
-from visnav.envs.grid.world import DOOR_OPEN, EMPTY, FLOOR_KIND, GOAL_KIND, kind_of
+from visnav.envs.grid.world import DOOR_OPEN, EMPTY, FLOOR_KIND, GOAL_KIND, kind_of, whole
 
 UNREACHABLE = np.float32(np.inf)
 CLEARANCE = np.float32(1e-3)  # m by which a straight way may be too close to a wall: rounding is far below it
@@ -40,10 +40,10 @@ def is_solid(i, world, column, row):  # type: ignore[no-untyped-def]
 @jit
 def _ray_is_clear(i, world, x, y, to_x, to_y):  # type: ignore[no-untyped-def]
     """Whether a segment meets no solid cell (Amanatides & Woo 1987, "A fast voxel traversal algorithm")."""
-    column, row = math.floor(x), math.floor(y)
+    column, row = whole(x), whole(y)
     if is_solid(i, world, column, row):
         return False
-    across, down = math.floor(to_x) - column, math.floor(to_y) - row
+    across, down = whole(to_x) - column, whole(to_y) - row
     step_x, step_y = (1 if across > 0 else -1), (1 if down > 0 else -1)
     next_x, next_y, every_x, every_y = UNREACHABLE, UNREACHABLE, _ZERO, _ZERO  # shares of the segment
     if across != 0:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from visnav.envs.batch import jit
 from visnav.envs.grid.geodesic import UNREACHABLE, build_field, is_solid, shortest_way
-from visnav.envs.grid.world import DX, DY, ENDED, FRESH, OBJECT_GOAL, PLAYING
+from visnav.envs.grid.world import DX, DY, ENDED, FRESH, OBJECT_GOAL, PLAYING, whole
 from visnav.envs.rng import random
 
 STOP, FORWARD, LEFT, RIGHT = range(4)  # Habitat's actions for point and object navigation
@@ -93,7 +93,7 @@ def _pushed_out(i, world, radius, x, y):  # type: ignore[no-untyped-def]
     Faces of the four cells beside hold it back first; a corner of a diagonal one can only be met where neither of
     the cells beside it is solid. Cells are wider than the disc, so that these do not interfere.
     """
-    column, row = math.floor(x), math.floor(y)
+    column, row = whole(x), whole(y)
     west, east = is_solid(i, world, column - 1, row), is_solid(i, world, column + 1, row)
     north, south = is_solid(i, world, column, row - 1), is_solid(i, world, column, row + 1)
     low_x, high_x = np.float32(column) + radius, np.float32(column + 1) - radius
@@ -134,7 +134,7 @@ def _slide(i, world, radius, dx, dy):  # type: ignore[no-untyped-def]
     for _ in range(pieces):
         x, y = _pushed_out(i, world, radius, x + dx, y + dy)
     world.pose[i, 0], world.pose[i, 1] = x, y
-    world.agent[i, 0], world.agent[i, 1] = math.floor(x), math.floor(y)
+    world.agent[i, 0], world.agent[i, 1] = whole(x), whole(y)
     dx, dy = x - start_x, y - start_y
     return np.float32(math.sqrt(dx * dx + dy * dy))
 
@@ -145,7 +145,7 @@ def _turn(i, world, angle):  # type: ignore[no-untyped-def]
     heading = world.pose[i, 2] + angle
     heading -= _FULL * np.float32(math.floor(heading / _FULL))
     world.pose[i, 2] = heading
-    world.agent[i, 2] = math.floor(heading / _QUARTER + _HALF) % 4
+    world.agent[i, 2] = whole(heading / _QUARTER + _HALF) % 4
 
 
 @jit
@@ -368,6 +368,6 @@ def distance_rows(lo, hi, world, trip, radius, points, distances_out):  # type: 
         for k in range(points.shape[1]):
             distances_out[i, k] = UNREACHABLE
             x, y = points[i, k, 0], points[i, k, 1]
-            if not is_solid(i, world, math.floor(x), math.floor(y)):
+            if not is_solid(i, world, whole(x), whole(y)):
                 x, y = _pushed_out(i, world, radius, x, y)
                 distances_out[i, k], _, _ = shortest_way(i, world, trip, radius, x, y)

@@ -51,6 +51,7 @@ from visnav.envs.grid.world import (
     Level,
     color_of,
     kind_of,
+    whole,
 )
 from visnav.envs.levels import MAX_DRAWS, in_split
 
@@ -313,7 +314,7 @@ def _place(i, world):  # type: ignore[no-untyped-def]
     if math.isnan(world.pose[i, 2]):
         world.pose[i, 2] = np.float32(world.agent[i, 2]) * _QUARTER
     else:
-        world.agent[i, 2] = math.floor(world.pose[i, 2] / _QUARTER + _HALF) % 4
+        world.agent[i, 2] = whole(world.pose[i, 2] / _QUARTER + _HALF) % 4
 
 
 @jit

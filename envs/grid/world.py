@@ -5,6 +5,7 @@ Cell codes, colours, states and directions are MiniGrid's (`minigrid/core/consta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -96,9 +97,7 @@ class Slots(NamedTuple):
     stream: NDArray[np.uint64]  # (N, 6) generator of level numbers
     next_level: NDArray[np.int64]  # (N,) level to play next, -1 = draw one
     level: NDArray[np.int64]  # (N,) level being played
-    layout: NDArray[
-        np.uint64
-    ]  # (N,) hash of its start: looks of the cells, what boxes hold, agent pose, what it carries
+    layout: NDArray[np.uint64]  # (N,) hash of its start: looks of cells, what boxes hold, agent pose, what it carries
     num_objects: NDArray[np.int32]  # (N,) objects placed so far
     failed: NDArray[np.bool_]  # (N,) the level could not be made
     scratch: NDArray[np.int32]  # (N, S) room for level functions to work in
@@ -296,3 +295,9 @@ def kind_of(cell):  # type: ignore[no-untyped-def]
 def color_of(cell):  # type: ignore[no-untyped-def]
     """RED, GREEN, … of a cell."""
     return (cell >> 4) & 7
+
+
+@jit
+def whole(value):  # type: ignore[no-untyped-def]
+    """The largest integer that is not above a number, such as the column of a place; CUDA's math.floor is a float."""
+    return np.int64(math.floor(value))

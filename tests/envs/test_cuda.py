@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from visnav.envs import batch
-from visnav.envs.grid import cameras, expert, first_person, rules
+from visnav.envs.grid import cameras, expert, first_person, motion, rules
 from visnav.envs.grid.lens import Canvas, make_lens, make_scratch
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.paths import make_search
+from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.tiles import tile_table
-from visnav.envs.grid.world import Params, make_outcome, make_world
+from visnav.envs.grid.world import OBJECT_GOAL, POINT_GOAL, Params, make_outcome, make_world
 
 pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
 
@@ -74,3 +75,21 @@ def test_the_expert_compiles_to_ptx_and_counts_in_integers(monkeypatch: pytest.M
     assert ".visible .entry" in ptx
     assert ".f64" not in ptx
     assert ".f32" not in ptx
+
+
+@pytest.mark.parametrize("actions", ["continuous", "discrete"])
+def test_driving_compiles_to_ptx(actions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = GridSimulation(TASKS["Maze-PointGoal-7x7-v0"](), 2, camera="symbolic", actions=actions, gps_noise=0.1)
+    trip, constants = simulation.navigation.trip, simulation.navigation.motion
+    played = np.zeros((2, *simulation.action_space.shape), simulation.action_space.dtype)
+    params = Params(7, False, 500, POINT_GOAL, 1)
+    step = motion.drive_step if actions == "continuous" else motion.walk_step
+    args = (simulation.world, trip, params, constants, played, simulation.outcome)
+    assert ".visible .entry" in compile_to_ptx(step, args, monkeypatch)
+
+
+def test_the_start_of_a_trip_compiles_to_ptx(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = GridSimulation(TASKS["Maze-ObjectGoal-7x7-v0"](), 2, camera="symbolic")
+    params = Params(7, False, 500, OBJECT_GOAL, 1)
+    args = (simulation.world, simulation.slots, simulation.navigation.trip, params, simulation.navigation.motion)
+    assert ".visible .entry" in compile_to_ptx(motion.start, args, monkeypatch)

@@ -13,9 +13,11 @@ import pytest
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
+import visnav.envs
+from visnav.envs import batch
 from visnav.envs.grid.levels import TASKS
 from visnav.envs.grid.navigation import RADIUS, STRIDE, TURN
-from visnav.envs.grid.planner import Expert
+from visnav.envs.grid.planner import Expert, plan
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import EMPTY, GOAL_KIND, POINT_GOAL, WALL, Task
 
@@ -87,7 +89,21 @@ def one_wall(rng, level):  # type: ignore[no-untyped-def]
 
 def one_wall_task() -> Task:
     """A maze in which distances are easily told."""
-    return Task(level=one_wall, width=7, height=7, max_steps=500, missions=("go",), objective=POINT_GOAL)
+    return Task(
+        level=one_wall, width=7, height=7, max_steps=500, missions=("go",), objective=POINT_GOAL, camera="first_person"
+    )
+
+
+def test_a_maze_of_ones_own_is_one_function_and_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visnav.envs.gym, "TASKS", dict(visnav.envs.TASKS))
+    visnav.envs.register({"me/OneWall-v0": one_wall_task})
+    env = gym.make("me/OneWall-v0", actions="discrete", sensors=("rgb", "pointgoal_with_gps_compass", "depth"))
+    observation, _ = env.reset(seed=0)
+    assert observation["depth"].shape == (64, 64, 1)
+    played = [env.step(action) for action in plan(env)]
+    assert played[-1][4]["success"]
+    assert played[-1][4]["spl"] > 0.95
+    gym.registry.pop("me/OneWall-v0")
 
 
 @pytest.fixture
@@ -526,3 +542,74 @@ def test_plain_python_plays_the_same_episodes() -> None:
     for name, (cells, generators, seen) in compiled.items():
         assert plain[name][:2] == [cells, generators]
         np.testing.assert_allclose(plain[name][2], seen, atol=1e-4)
+
+
+# --- batches, states ----------------------------------------------------------------------------------------
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """Two observations, bit for bit."""
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize(("name", "actions"), [(POINT, "continuous"), (OBJECT, "discrete")])
+def test_a_batch_plays_as_single_mazes_do(name: str, actions: str, mode: str) -> None:
+    goal = "pointgoal_with_gps_compass" if name == POINT else "objectgoal"
+    keywords: dict[str, Any] = {
+        "actions": actions, "max_steps": 12, "gps_noise": 0.1, "sensors": ("rgb", "gps", "compass", goal)
+    }  # fmt: skip
+    count = 2 * batch.MIN_ROWS_PER_THREAD
+    envs = gym.make_vec(name, num_envs=count, num_threads=2, autoreset_mode=mode, **keywords)
+    watched = (0, count // 2, count - 1)
+    singles = {i: gym.make(name, **keywords) for i in watched}
+    observation, _ = envs.reset(seed=9)
+    for i, single in singles.items():
+        assert_same({key: values[i] for key, values in observation.items()}, single.reset(seed=9 + i)[0])
+    envs.action_space.seed(0)
+    ended = np.zeros(count, np.bool_)
+    for _ in range(30):
+        if mode == "Disabled" and ended.any():
+            observation, _ = envs.reset(options={"reset_mask": ended})
+            for i in np.flatnonzero(ended)[np.isin(np.flatnonzero(ended), watched)]:
+                assert_same({key: values[i] for key, values in observation.items()}, singles[i].reset()[0])
+            ended[:] = False
+        drawn = envs.action_space.sample()
+        observation, reward, terminated, truncated, info = envs.step(drawn)
+        for i, single in singles.items():
+            row = {key: values[i] for key, values in observation.items()}
+            if mode == "NextStep" and ended[i]:
+                assert_same(row, single.reset()[0])
+                continue
+            expected = single.step(drawn[i])
+            over = mode == "SameStep" and (terminated[i] or truncated[i])
+            facts = info["final_info"] if over else info
+            assert {key: facts[key][i] for key in expected[4]} == expected[4]
+            assert (reward[i], terminated[i], truncated[i]) == expected[1:4]
+            assert_same({key: values[i] for key, values in info["final_obs"].items()} if over else row, expected[0])
+            if over:
+                assert_same(row, single.reset()[0])
+        ended = terminated | truncated
+
+
+def test_a_state_goes_on_from_where_it_was_taken() -> None:
+    envs = gym.make_vec(
+        OBJECT, num_envs=6, compass_noise=0.2, sensors=("rgb", "gps", "compass"), max_steps=30
+    ).unwrapped
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(60)]
+    for action in actions[:20]:
+        envs.step(action)
+    state, seen = envs.get_state(), envs.render_observation()
+    first = [envs.step(action) for action in actions[20:]]
+    envs.set_state(state)
+    assert_same(envs.render_observation(), seen)
+    for expected, action in zip(first, actions[20:], strict=True):
+        found = envs.step(action)
+        assert_same(found[0], expected[0])
+        for k in (1, 2, 3):
+            np.testing.assert_array_equal(found[k], expected[k])
+        assert_same(found[4], expected[4])

@@ -104,7 +104,7 @@ def test_an_unknown_key_does_nothing(game: Game) -> None:
     assert (game.episode.steps, game.running) == (0, True)
 
 
-@pytest.mark.parametrize(("camera", "panes"), [("tiles", 2), ("full", 2), ("symbolic", 1)])
+@pytest.mark.parametrize(("camera", "panes"), [("tiles", 2), ("full", 2), ("first_person", 2), ("symbolic", 1)])
 def test_every_camera_can_be_played(camera: str, panes: int) -> None:
     assert len(Game(Episode(DOOR_KEY, camera=camera), seed=0).screen().panes) == panes
 

@@ -39,6 +39,15 @@ def test_its_drawing_is_played_and_its_things_can_be_drawn() -> None:
     assert in_red <= set(told)
 
 
+def test_its_plans_are_plans() -> None:
+    (example,) = (block for block in CODE if "planner" in block)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert all(names["plans"])
+    assert names["to_goal"].shape == (256, 8, 8, 4)
+    assert names["shortest"].shape == (256,)
+
+
 @pytest.mark.slow
 def test_its_example_for_stable_baselines3_runs() -> None:
     pytest.importorskip("stable_baselines3")

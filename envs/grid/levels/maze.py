@@ -29,6 +29,7 @@ from visnav.envs.rng import integers, uniform
 
 KINDS = (KEY, BALL, BOX)
 KIND_NAMES = ("key", "ball", "box")
+MAX_STEPS = 500  # Habitat's, for point and object navigation
 MAX_WALK = 1_000_000  # steps of the random walk; drawing the tree of 31 x 31 rooms takes about 20,000
 START_DISTANCE = 2  # cells, at least, between the agent and what it looks for
 GOALS = {"point": POINT_GOAL, "object": OBJECT_GOAL}
@@ -178,9 +179,7 @@ def maze(rng, level, rooms, side, loops, objects):  # type: ignore[no-untyped-de
     level.heading[0] = uniform(rng, 0.0, 2.0 * math.pi)
 
 
-def maze_task(
-    size: int = 9, room_size: int = 1, goal: str = "point", loops: int = 0, objects: int = 4, max_steps: int = 500
-) -> Task:
+def maze_task(size: int = 9, room_size: int = 1, goal: str = "point", loops: int = 0, objects: int = 4) -> Task:
     """A square of rooms in which the agent drives.
 
     Args:
@@ -189,7 +188,6 @@ def maze_task(
         goal: "point": get to a goal; "object": get to an object of the kind and colour asked for.
         loops: openings made beyond those that connect all rooms, some of which may fall together.
         objects: to look among, each of another look; fewer where there is no room for more.
-        max_steps: until truncation.
     """
     check_whole("room_size", room_size, 1)
     check_whole("size", size, 2 * room_size + 3)
@@ -209,7 +207,7 @@ def maze_task(
         args=((size - 1) // (room_size + 1), room_size, loops, objects if is_object else 0),
         width=size,
         height=size,
-        max_steps=max_steps,
+        max_steps=MAX_STEPS,
         missions=looks if is_object else ("get to the green goal square",),
         objective=GOALS[goal],
         scratch=size * size + len(KINDS) * len(COLOR_NAMES),
