@@ -97,8 +97,8 @@ def racetrack_large_network(speed_limit: float) -> Network:
         network.add("g", "h", arc((bend[0], bend[1]), 25 + WIDTH * k, 317, end, lines[k]))
     for k in range(3):
         start = bend + (25 + WIDTH * k) * np.array([np.cos(bend_end), np.sin(bend_end)])
-        end = last + (15 + WIDTH * k) * np.array([np.cos(last_start), np.sin(last_start)])
-        network.add("h", "i", line(start, end, lines[k]))
+        stop = last + (15 + WIDTH * k) * np.array([np.cos(last_start), np.sin(last_start)])
+        network.add("h", "i", line(start, stop, lines[k]))
     for k, (start, end) in enumerate(((210, 88), (210, 90), (212, 88))):
         network.add("i", "a", arc((last[0], last[1]), 15 + WIDTH * k, start, end, lines[k]))
     return network
