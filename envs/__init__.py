@@ -11,6 +11,7 @@ from visnav.envs.grid.levels import TASKS as GRID_TASKS
 from visnav.envs.grid.simulation import LevelError
 from visnav.envs.gym import TASKS, Env, VectorEnv, register
 
-register({f"visnav/{name}": make_task for name, make_task in {**GRID_TASKS, **DRIVING_TASKS}.items()})
+register({f"visnav/{name}": make_task for name, make_task in GRID_TASKS.items()})
+register({f"visnav/{name}": make_task for name, make_task in DRIVING_TASKS.items()})
 
 __all__ = ["TASKS", "Env", "LevelError", "VectorEnv", "register"]

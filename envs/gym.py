@@ -27,7 +27,7 @@ from visnav.envs.grid.world import Task as GridTask
 
 Task = GridTask | DrivingTask
 Simulation = GridSimulation | DrivingSimulation
-SIMULATIONS: dict[type, type[Simulation]] = {GridTask: GridSimulation, DrivingTask: DrivingSimulation}  # by family
+SIMULATIONS: dict[type, Any] = {GridTask: GridSimulation, DrivingTask: DrivingSimulation}  # by family
 
 TASKS: dict[str, Callable[..., Task]] = {}  # every registered ID and what builds its task
 

@@ -385,8 +385,5 @@ def make_slots(num_envs: int) -> Slots:
 
 def make_outcome(num_envs: int) -> Outcome:
     """N rows of nothing happened."""
-    return Outcome(
-        np.zeros(num_envs, np.float64),
-        *(np.zeros(num_envs, np.bool_) for _ in range(3)),
-        np.zeros((num_envs, len(TERMS)), np.float64),
-    )
+    terminated, truncated, success = np.zeros((3, num_envs), np.bool_)
+    return Outcome(np.zeros(num_envs), terminated, truncated, success, np.zeros((num_envs, len(TERMS))))
