@@ -14,7 +14,10 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+
 from visnav.envs import TASKS
+from visnav.envs.driving.world import Task as DrivingTask
 from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode
 from visnav.experiments.list import check_id
@@ -40,6 +43,8 @@ HELP = {
     "return": "done",
     **LEVEL_HELP,
 }
+ROAD_KEYS = {"left": "lane left", "right": "lane right", "up": "faster", "down": "slower", "space": "idle"}
+ROAD_HELP = {"arrows": "change lane, faster, slower", "space": "go on", **LEVEL_HELP}
 MAZE_HELP = {"arrows": "turn, move forward", "return": "stop: I am there", **LEVEL_HELP}
 FIRST_PERSON_SIZE = (240, 320)  # pixels, height and width, of what the player sees in first person
 
@@ -50,11 +55,18 @@ def open_episode(env_id: str, camera: str | None, layout: Path | None = None) ->
     `layout` is the file of a level by hand to play instead of the ID's own.
     """
     task = TASKS[check_id(env_id)]()
-    options: dict[str, Any] = {"actions": "discrete"} if task.continuous else {}
+    options: dict[str, Any] = {}
+    if isinstance(task, DrivingTask):
+        camera = "front" if camera is None else camera
+    else:
+        options |= {"layout": layout} | ({"actions": "discrete"} if task.continuous else {})
     camera = task.camera if camera is None else camera
-    if camera == "first_person":
+    if camera in ("first_person", "front", "birdseye"):
         options["image_size"] = FIRST_PERSON_SIZE
-    return Episode(env_id, camera=camera, layout=layout, **options)
+    episode = Episode(env_id, camera=camera, **options)
+    if not episode.action_names or not isinstance(episode.env.action_space, gym.spaces.Discrete):
+        raise ValueError(f"{env_id} is driven with numbers, not with keys; `visnav watch {env_id}` shows it")
+    return episode
 
 
 class Game:
@@ -62,8 +74,11 @@ class Game:
 
     def __init__(self, episode: Episode, seed: int | None = None) -> None:
         self.episode = episode
-        in_maze = "stop" in episode.action_names
-        self.keys, self.help = (MAZE_KEYS, MAZE_HELP) if in_maze else (ACTION_KEYS, HELP)
+        self.keys, self.help = ACTION_KEYS, HELP
+        if "stop" in episode.action_names:
+            self.keys, self.help = MAZE_KEYS, MAZE_HELP
+        elif "idle" in episode.action_names:
+            self.keys, self.help = ROAD_KEYS, ROAD_HELP
         self.running = True
         episode.reset(seed=seed)
 
@@ -88,7 +103,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="visnav play", description="Play with the keyboard.")
     parser.add_argument("id", help="an environment, for example visnav/MiniGrid-DoorKey-8x8-v0")
     parser.add_argument("--seed", type=int, help="the first level (default: any)")
-    parser.add_argument("--camera", help="what the agent sees: tiles, full, first_person or symbolic")
+    parser.add_argument(
+        "--camera", help="what the agent sees: tiles, full, first_person or symbolic; birdseye or front"
+    )
     parser.add_argument("--layout", metavar="FILE", type=Path, help="play a level by hand, see `visnav layout`")
     options = parser.parse_args(argv)
     game = Game(open_episode(options.id, options.camera, options.layout), options.seed)
