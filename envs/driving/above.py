@@ -28,7 +28,7 @@ from visnav.envs.driving.lens import (
 from visnav.envs.driving.world import LANDMARK
 from visnav.envs.driving.world import OBSTACLE as IS_OBSTACLE
 
-THIN, BOLDEST = F(LINE_WIDTH), F(4)  # m of a pixel above which lines are drawn bolder than they are, and how much
+THIN, BOLDEST = F(LINE_WIDTH), F(2.5)  # m of a pixel above which lines are drawn bolder than they are, and how much
 HEIGHT = F(12)  # m above the ground, as far as haze goes
 OUTLINE = F(0.3)  # m, width of the frame that marks a goal
 

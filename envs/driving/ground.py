@@ -7,6 +7,7 @@ are. Tiles that look the same are stored once, so that ten kilometres of straigh
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from visnav.envs.driving.world import CIRCULAR, NO_LINE, POLYLINE, REAL, SINE, S
 
 F = np.float32
 HALF = F(0.5)
+Rectangle = tuple[float, float, float, float]  # m: x0, y0, x1, y1
 
 TILE = 8.0  # m along a side of a tile
 FINEST = 0.125  # m of a texel of level 0, where a bank's tiles fit in MOST_BYTES; doubled until they do
@@ -71,6 +73,7 @@ class Paths(NamedTuple):
     right_line: NDArray[np.int8]  # (L,)
     phase: Reals  # (L,) m along the lane where its striped lines begin
     straight: NDArray[np.bool_]  # (L,)
+    paved: Reals  # (K, 4) m: x0, y0, x1, y1 of asphalt beside the lanes
 
 
 # --- lanes to polylines --------------------------------------------------------------------------------------
@@ -108,8 +111,8 @@ def _lane_points(roads: Roads, r: int, k: int) -> Reals:
     return np.stack([x, y, s], axis=1)
 
 
-def trace_lanes(roads: Roads, r: int) -> Paths:
-    """The lanes of road r as polylines, off them by at most CHORD."""
+def trace_lanes(roads: Roads, r: int, paved: Sequence[Rectangle] = ()) -> Paths:
+    """The lanes of road r as polylines, off them by at most CHORD, and the rectangles of asphalt beside them."""
     count = int(roads.num_lanes[r])
     lanes = [_lane_points(roads, r, k) for k in range(count)]
     points = np.concatenate(lanes)
@@ -123,6 +126,7 @@ def trace_lanes(roads: Roads, r: int) -> Paths:
         right_line=roads.lanes.right_line[r, :count].copy(),
         phase=_stripe_phases(roads, r),
         straight=roads.lanes.kind[r, :count] == STRAIGHT,
+        paved=np.array(paved, REAL).reshape(-1, 4),
     )
 
 
@@ -192,7 +196,7 @@ def _draw_tile(paths, x0, y0, side, texel, near, shares_out):  # type: ignore[no
         near: (L, 2) int64, room for the pieces of each lane that are near.
         shares_out: (3, side, side) float32, written: 0 to 1.
     """
-    lanes = len(paths.width)
+    lanes, paved = len(paths.width), paths.paved
     for k in range(lanes):
         near[k, 0], near[k, 1] = -1, -1
         reach = REACH + 0.5 * paths.width[k]
@@ -211,6 +215,9 @@ def _draw_tile(paths, x0, y0, side, texel, near, shares_out):  # type: ignore[no
         for column in range(side):
             x = x0 + (column + 0.5) * texel
             outside, marking = 1e30, 0.0
+            for k in range(len(paved)):
+                beside = max(paved[k, 0] - x, x - paved[k, 2])
+                outside = min(outside, SHOULDER + max(beside, max(paved[k, 1] - y, y - paved[k, 3])))
             for k in range(lanes):
                 if near[k, 0] < 0:
                     continue
@@ -258,12 +265,18 @@ class _Map(NamedTuple):
 def _survey(paths: Paths) -> _Map:
     """The tiles of a road, told apart by what is near them."""
     edge = float(paths.width.max()) / 2 + SHOULDER + KERB
-    extent = (paths.x.min() - edge, paths.y.min() - edge, paths.x.max() + edge, paths.y.max() + edge)
+    xs, ys = np.append(paths.x, paths.paved[:, ::2]), np.append(paths.y, paths.paved[:, 1::2])
+    extent = (xs.min() - edge, ys.min() - edge, xs.max() + edge, ys.max() + edge)
     x0, y0 = (math.floor((low - MARGIN) / TILE) * TILE for low in extent[:2])
     columns, rows = (math.ceil((high + MARGIN - low) / TILE) for low, high in zip((x0, y0), extent[2:], strict=True))
     corner_x, corner_y = np.meshgrid(x0 + TILE * np.arange(columns), y0 + TILE * np.arange(rows))
     x, y = corner_x.ravel() + TILE / 2, corner_y.ravel() + TILE / 2
-    looks = np.zeros((len(x), 3 * len(paths.width)), np.int64)
+    looks = np.zeros((len(x), 3 * len(paths.width) + 1), np.int64)
+    for low_x, low_y, high_x, high_y in paths.paved:
+        beside = np.maximum(np.maximum(low_x - x, x - high_x), np.maximum(low_y - y, y - high_y))
+        looks[:, -1] = np.where(beside < -TILE, np.maximum(looks[:, -1], 1), looks[:, -1])
+        edges = abs(beside) <= TILE
+        looks[edges, -1] = 2 + np.flatnonzero(edges)
     for k, straight in enumerate(paths.straight):
         first, last = int(paths.first[k]), int(paths.first[k + 1]) - 1
         reach = REACH + paths.width[k] / 2
@@ -311,9 +324,10 @@ def _rimmed(level: NDArray[np.uint64], around: NDArray[np.int64]) -> NDArray[np.
     return out
 
 
-def make_ground(roads: Roads) -> Ground:
-    """The ground of every road of a bank, drawn once."""
-    paths = [trace_lanes(roads, r) for r in range(len(roads.num_lanes))]
+def make_ground(roads: Roads, paved: Sequence[Sequence[Rectangle]] = ()) -> Ground:
+    """The ground of every road of a bank, drawn once; `paved` has the rectangles of asphalt beside each one's lanes."""
+    rectangles = paved or [()] * len(roads.num_lanes)
+    paths = [trace_lanes(roads, r, rectangles[r]) for r in range(len(roads.num_lanes))]
     maps = [_survey(path) for path in paths]
     # numbers of looks over the whole bank, and every neighbourhood of 3 x 3 looks that there is
     starts = np.cumsum([0, *(len(road.examples) for road in maps)])

@@ -134,6 +134,9 @@ class Network:
 
     def __init__(self) -> None:
         self.graph: dict[str, dict[str, list[Lane]]] = {}
+        self.paved: list[
+            tuple[float, float, float, float]
+        ] = []  # m: x0, y0, x1, y1 of asphalt beside lanes, to be seen
 
     def add(self, from_node: str, to_node: str, lane: Lane) -> None:
         """Add a lane to the right of those that already lead from one node to the other."""

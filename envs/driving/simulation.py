@@ -134,7 +134,7 @@ class DrivingSimulation:
     @cached_property
     def _ground(self) -> Ground:
         """What cameras see of the roads; drawn when the first camera needs it."""
-        return make_ground(self.roads)
+        return make_ground(self.roads, [network.paved for network in self.networks])
 
     def _make_camera(self, name: str, num_envs: int, options: CameraOptions) -> DrivingCamera:
         return DrivingCamera(name, self._ground, num_envs, self.task.max_vehicles, options)

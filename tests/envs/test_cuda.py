@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from driving_scenes import bank, traffic
 
 from visnav.envs import batch
+from visnav.envs.driving import above, front
+from visnav.envs.driving.cameras import CameraOptions, DrivingCamera
+from visnav.envs.driving.ground import make_ground
+from visnav.envs.driving.lens import Canvas as DrivingCanvas
+from visnav.envs.driving.lens import make_scratch as make_driving_scratch
 from visnav.envs.grid import cameras, expert, first_person, motion, rules
 from visnav.envs.grid.lens import Canvas, make_lens, make_scratch
 from visnav.envs.grid.levels import TASKS
@@ -93,3 +99,21 @@ def test_the_start_of_a_trip_compiles_to_ptx(monkeypatch: pytest.MonkeyPatch) ->
     params = Params(7, False, 500, OBJECT_GOAL, 1)
     args = (simulation.world, simulation.slots, simulation.navigation.trip, params, simulation.navigation.motion)
     assert ".visible .entry" in compile_to_ptx(motion.start, args, monkeypatch)
+
+
+@pytest.mark.parametrize("camera", ["birdseye", "front"])
+def test_driving_cameras_compile_to_ptx_and_count_pixels_in_float32(
+    camera: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = make_ground(bank())
+    lens = DrivingCamera(camera, ground, 2, 4, CameraOptions(textures="all", lighting="random")).lens
+    size = 64 * 64
+    canvas = DrivingCanvas(
+        np.zeros((2, 3 * size), np.uint8), np.zeros((2, size), np.float32), np.zeros((2, size), np.uint8),
+        np.zeros((2, size), np.int32),
+    )  # fmt: skip
+    scratch = make_driving_scratch(64, 4)
+    args = (traffic(2, 4), np.zeros(2, np.int64), ground, lens, scratch, canvas)
+    ptx = compile_to_ptx(above.draw_above if camera == "birdseye" else front.draw_front, args, monkeypatch)
+    assert ".visible .entry" in ptx
+    assert len([line for line in ptx.splitlines() if ".f64" in line]) < 0.1 * len(ptx.splitlines())

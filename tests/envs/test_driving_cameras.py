@@ -363,6 +363,20 @@ def test_one_sensor_alone_is_the_same_as_among_others() -> None:
             assert (draw(name, world, sensors=(sensor,), image_size=(32, 48))[sensor] == whole[sensor]).all()
 
 
+def test_asphalt_beside_the_lanes_is_seen_where_the_layout_says() -> None:
+    env = gym.make("visnav/parking-v0", camera="topdown")
+    env.reset(seed=0)
+    simulation = env.unwrapped.simulation  # type: ignore[attr-defined]
+    for x0, y0, x1, y1 in simulation.networks[0].paved:
+        for x, y in ((x0 + 1, 0.0), (x1 - 1, 0.0), (0.0, y0 + 1.5), (0.0, y1 - 1.5)):
+            simulation.world.vehicles.x[0, 0], simulation.world.vehicles.y[0, 0] = x, y
+            simulation.world.vehicles.present[...] = False
+            camera = DrivingCamera("birdseye", simulation._ground, 1, simulation.task.max_vehicles, CameraOptions())
+            pictures = {"semantic": np.zeros((1, 64, 64, 1), np.uint8)}
+            camera.draw(0, 1, simulation.world, np.zeros(1, np.int64), pictures)
+            assert pictures["semantic"][0, 44, 32, 0] == ROAD, (x, y)
+
+
 def test_same_looking_tiles_are_stored_once() -> None:
     """Ten kilometres of highway take no more than the first hundred metres and the last."""
     short, long = (make_ground(make_roads([highway(4, length)])) for length in (400, 10_000))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -31,6 +30,7 @@ from visnav.envs.driving.layouts.roundabout import roundabout_generic_network, r
 from visnav.envs.driving.layouts.two_way import two_way_network
 from visnav.envs.driving.layouts.u_turn import u_turn_network
 from visnav.envs.driving.roads import Network, make_roads
+from visnav.envs.driving.world import make_world
 
 CASES: list[tuple[str, dict[str, Any], Callable[[], Network]]] = [
     ("roundabout-v0", {}, roundabout_network),
@@ -108,7 +108,7 @@ def test_lanes_have_the_same_markings_and_rules(pair: tuple[RoadNetwork, Network
 def test_the_same_lane_follows(pair: tuple[RoadNetwork, Network]) -> None:
     original, network = pair
     roads = make_roads([network])
-    world = SimpleNamespace(road=[0], route=np.full((1, 1, 1, 2), -1), route_at=np.zeros((1, 1), int))
+    world = make_world(1, 1, 1)
     numbers = {index: k for k, index in enumerate(original.lanes_dict())}
     rng = np.random.default_rng(1)
     for index, k in numbers.items():
@@ -117,8 +117,7 @@ def test_the_same_lane_follows(pair: tuple[RoadNetwork, Network]) -> None:
             there = lane.position(lane.length - 2, across)
             along = lane.local_coordinates(there)[0]
             after = original.next_lane(index, route=None, position=there)
-            next_lane = getattr(lanes.next_lane, "py_func", lanes.next_lane)
-            assert next_lane(0, 0, k, along, world, roads) == numbers[after]
+            assert lanes.next_lane(0, 0, k, along, world, roads) == numbers[after]
 
 
 def test_the_same_lane_is_closest(pair: tuple[RoadNetwork, Network]) -> None:

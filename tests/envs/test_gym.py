@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 import visnav.envs
 from visnav.envs.grid import rules
 from visnav.envs.grid.missions import detokenize, tokenize, words_of
-from visnav.envs.grid.world import TEST_SHARE
+from visnav.envs.levels import TEST_SHARE
 
 ID = "visnav/MiniGrid-DoorKey-6x6-v0"
 DRAWN = "visnav/MiniGrid-Empty-Random-5x5-v0"

@@ -33,6 +33,7 @@ YARD = (70.0, 42.0)  # m, between its walls
 def parking_network() -> Network:
     """Two rows of spots, below and above an aisle; those of the upper row are driven into upwards."""
     network = Network()
+    network.paved.append((-YARD[0] / 2, -YARD[1] / 2, YARD[0] / 2, YARD[1] / 2))
     lines = CONTINUOUS, CONTINUOUS
     for k in range(SPOTS):
         x = (k + 1 - SPOTS // 2) * LANE_WIDTH - LANE_WIDTH / 2

@@ -91,14 +91,14 @@ def racetrack_large_network(speed_limit: float) -> Network:
     for k, end in enumerate((136, 137, 137)):
         network.add("e", "f", arc((170, -60), 20 - WIDTH * k, 0, end, lines[k]))
     for k in range(3):
-        start = slant[0] + k * (slant[1] - slant[0])
-        network.add("f", "g", line(start, slant_end[0] + k * (slant_end[1] - slant_end[0]), lines[k]))
+        begin, finish = slant[0] + k * (slant[1] - slant[0]), slant_end[0] + k * (slant_end[1] - slant_end[0])
+        network.add("f", "g", line(begin, finish, lines[k]))
     for k, end in enumerate((202, 205, 205)):
         network.add("g", "h", arc((bend[0], bend[1]), 25 + WIDTH * k, 317, end, lines[k]))
     for k in range(3):
-        start = bend + (25 + WIDTH * k) * np.array([np.cos(bend_end), np.sin(bend_end)])
-        stop = last + (15 + WIDTH * k) * np.array([np.cos(last_start), np.sin(last_start)])
-        network.add("h", "i", line(start, stop, lines[k]))
+        begin = bend + (25 + WIDTH * k) * np.array([np.cos(bend_end), np.sin(bend_end)])
+        finish = last + (15 + WIDTH * k) * np.array([np.cos(last_start), np.sin(last_start)])
+        network.add("h", "i", line(begin, finish, lines[k]))
     for k, (start, end) in enumerate(((210, 88), (210, 90), (212, 88))):
         network.add("i", "a", arc((last[0], last[1]), 15 + WIDTH * k, start, end, lines[k]))
     return network

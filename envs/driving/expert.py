@@ -1,0 +1,233 @@
+"""Experts: what a good driver does next, for imitation, baselines and tests.
+
+Under direct control it follows its route by pure pursuit, keeps its distance by IDM, and overtakes what is slow. Among
+meta actions it plays each one in a copy of the world and takes the one that ends best.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visnav.envs import batch
+from visnav.envs.batch import jit
+from visnav.envs.driving.control import clip, not_zero
+from visnav.envs.driving.lanes import lane_after, local_coordinates, position
+from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.world import (
+    ENDED,
+    IDLE,
+    LANE_LEFT,
+    LANE_RIGHT,
+    META,
+    META_LONGITUDINAL,
+    SLOWER,
+    VEHICLE_LENGTH,
+)
+
+SIGHT = 80.0  # m ahead that an expert looks along its way
+PURSUIT_TIME, PURSUIT_LEAST = 0.5, 4.0  # s and m ahead of the point that it steers to
+CLEAR = 15.0  # m between middles that it wants to have behind it when it changes lanes
+HORIZON = 6  # policy steps that meta actions are played ahead
+
+
+@jit
+def _way_on(i, lane, world, roads):  # type: ignore[no-untyped-def]
+    """The lane after `lane` on ego's way: by its route, else the nearest one; -1 where the road ends."""
+    r = world.road[i]
+    here = np.int64(roads.lanes.segment[r, lane])
+    x, y = position(r, lane, roads, roads.lanes.length[r, lane], 0.0)
+    best, nearest = np.int64(-1), math.inf
+    for k in range(roads.following.shape[2]):
+        segment = np.int64(roads.following[r, here, k])
+        if segment < 0:
+            continue
+        after, far = lane_after(r, lane, segment, -1, roads, x, y)
+        for step in range(world.route.shape[2]):
+            if world.route[i, 0, step, 0] == segment:
+                far = -1.0
+        if far < nearest:
+            best, nearest = np.int64(after), far
+    return best
+
+
+@jit
+def _ahead(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
+    """(gap in m between middles, vehicle) of who is next on the way that begins on `lane`; (SIGHT, -1) of nobody."""
+    r = world.road[i]
+    begun = tables.along[i, lane, 0]
+    gap, found = SIGHT, -1
+    passed = 0.0
+    for _ in range(6):
+        for o in range(1, world.vehicles.shape[1]):
+            if world.vehicles.present[i, o]:
+                away = passed + tables.near[i, lane, o] - begun
+                if 0 < away < gap:
+                    gap, found = away, o
+        passed += roads.lanes.length[r, lane]
+        if passed - begun > gap:
+            break
+        lane = _way_on(i, lane, world, roads)
+        if lane < 0:
+            break
+    return gap, found
+
+
+@jit
+def _is_free_beside(i, lane, world, tables):  # type: ignore[no-untyped-def]
+    """Whether nobody is on `lane` beside ego or close behind it."""
+    for o in range(1, world.vehicles.shape[1]):
+        away = tables.near[i, lane, o] - tables.along[i, lane, 0]
+        if world.vehicles.present[i, o] and -CLEAR < away < CLEAR / 2:
+            return False
+    return True
+
+
+@jit
+def _best_lane(i, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Ego's lane, or one beside it where somebody slower is ahead and there is more room there."""
+    r, lane = world.road[i], np.int64(world.vehicles.lane[i, 0])
+    gap, front = _ahead(i, lane, world, roads, tables)
+    speed = world.vehicles.speed[i, 0]
+    if front < 0 or gap > CLEAR + 1.5 * speed or world.vehicles.speed[i, front] > speed:
+        return lane
+    best, room = lane, gap + VEHICLE_LENGTH
+    for side in (-1, 1):
+        number = roads.lanes.number[r, lane] + side
+        exists = 0 <= number < roads.segments.segment_lanes[r, roads.lanes.segment[r, lane]]
+        if exists and not roads.lanes.forbidden[r, lane + side]:
+            there, _ = _ahead(i, lane + side, world, roads, tables)
+            if there > room and _is_free_beside(i, lane + side, world, tables):
+                best, room = lane + side, there
+    return best
+
+
+@jit
+def _pursue(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Steering angle in rad whose arc meets the middle of the way some metres ahead.
+
+    Coulter 1992, "Implementation of the Pure Pursuit Path Tracking Algorithm", for a point between the axles: with
+    the slip angle β of the velocity, sin β = L/d sin(α - β), hence tan β = c sin α / (1 + c cos α), c = L/d.
+    """
+    r = world.road[i]
+    reach = clip(PURSUIT_TIME * abs(world.vehicles.speed[i, 0]), PURSUIT_LEAST, SIGHT)
+    along = tables.along[i, lane, 0] + reach
+    for _ in range(6):
+        after = _way_on(i, lane, world, roads)
+        if along <= roads.lanes.length[r, lane] or after < 0:
+            break
+        x, y = position(r, lane, roads, roads.lanes.length[r, lane], 0.0)
+        along += local_coordinates(r, after, roads, x, y)[0] - roads.lanes.length[r, lane]
+        lane = after
+    x, y = position(r, lane, roads, along, 0.0)
+    dx, dy = x - world.vehicles.x[i, 0], y - world.vehicles.y[i, 0]
+    cos, sin = math.cos(world.vehicles.heading[i, 0]), math.sin(world.vehicles.heading[i, 0])
+    forward, right = dx * cos + dy * sin, dy * cos - dx * sin
+    distance = math.sqrt(dx * dx + dy * dy)
+    ratio = VEHICLE_LENGTH / distance
+    tan_slip = ratio * right / not_zero(distance + ratio * forward)
+    return math.atan(2 * tan_slip)
+
+
+@jit
+def _follow(i, lane, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Acceleration in m/s² by IDM towards the speed limit of ego's lane, behind who is next on its way."""
+    speed = world.vehicles.speed[i, 0]
+    limit = roads.lanes.speed_limit[world.road[i], world.vehicles.lane[i, 0]]
+    if math.isnan(limit) or limit > params.max_speed:
+        limit = params.max_speed
+    ratio = speed / limit
+    wanted = 1 - ratio * ratio * ratio * ratio
+    gap, front = _ahead(i, lane, world, roads, tables)
+    if front >= 0:
+        turned = world.vehicles.heading[i, front] - world.vehicles.heading[i, 0]
+        approach = speed - world.vehicles.speed[i, front] * math.cos(turned)
+        root = 2 * math.sqrt(-params.comfort_acc_max * params.comfort_acc_min)
+        share = (params.distance_wanted + speed * params.time_wanted + speed * approach / root) / gap
+        if share > 0:
+            wanted -= share * share
+    return params.comfort_acc_max * wanted
+
+
+@jit
+def drive_rows(lo, hi, world, roads, tables, params, commands_out):  # type: ignore[no-untyped-def]
+    """Write the expert's command for each of rows lo..hi under direct control: numbers in [-1, 1], as actions are."""
+    for i in range(lo, hi):
+        lane = _best_lane(i, world, roads, tables)
+        steering = clip(_pursue(i, lane, world, roads, tables) / params.steering_high, -1.0, 1.0)
+        span = params.acceleration_high - params.acceleration_low
+        wanted = _follow(i, lane, world, roads, tables, params)
+        throttle = clip(2 * (wanted - params.acceleration_low) / span - 1, -1.0, 1.0)
+        k = 0
+        if params.longitudinal:
+            commands_out[i, 0] = throttle
+            k = 1
+        if params.lateral:
+            commands_out[i, k] = steering
+
+
+def _plans(kind: int, num_actions: int) -> NDArray[np.int64]:
+    """(P, HORIZON) what is tried: each action, and after it nothing, braking, or a lane change now or while braking."""
+    idle, slower = (IDLE, SLOWER) if kind == META else (1, 0)
+    ends = [(), (slower,) * (HORIZON - 1)]
+    if kind == META:
+        ends += [(*before, side) for side in (LANE_LEFT, LANE_RIGHT) for before in ((), (slower,))]
+    plans = [(action, *end) for action in range(num_actions) for end in ends]
+    return np.array([plan + (idle,) * (HORIZON - len(plan)) for plan in plans])
+
+
+class Expert:
+    """Drives the worlds of a simulation.
+
+    Args:
+        simulation: whose states `actions` reads.
+
+    Raises:
+        ValueError: a task that asks for parking, or for another action than "ContinuousAction" and "DiscreteMetaAction"
+            with speeds.
+    """
+
+    def __init__(self, simulation: DrivingSimulation) -> None:
+        params = simulation.params
+        if params.goal_distance > 0:
+            raise ValueError("the expert follows lanes and cannot park; use a task with a road ahead")
+        self._simulation = simulation
+        self._is_meta = hasattr(simulation.action_space, "n") and params.action in (META, META_LONGITUDINAL)
+        if hasattr(simulation.action_space, "n") and not self._is_meta:
+            raise ValueError(
+                "the expert plays ContinuousAction, and DiscreteMetaAction with longitudinal=True; "
+                f"got {simulation.task.action}"
+            )
+        if self._is_meta:
+            self._plans = _plans(params.action, simulation.num_actions)
+            rows = simulation.num_envs * len(self._plans)
+            threads = simulation.num_threads
+            self._copies = DrivingSimulation(simulation.task, rows, camera="kinematics", num_threads=threads)
+            self._source = np.repeat(np.arange(simulation.num_envs), len(self._plans))
+
+    def actions(self) -> NDArray[np.int64] | NDArray[np.float32]:
+        """(N,) int64 or (N, 1 or 2) float32, as `DrivingSimulation.step` takes them."""
+        return self._think_ahead() if self._is_meta else self._drive()
+
+    def _drive(self) -> NDArray[np.float32]:
+        simulation = self._simulation
+        commands = np.zeros((simulation.num_envs, *simulation.action_space.shape), np.float32)
+        state = simulation.world, simulation.roads, simulation.tables, simulation.params
+        batch.run(lambda lo, hi: drive_rows(lo, hi, *state, commands), simulation.num_envs, simulation.num_threads)
+        return commands
+
+    def _think_ahead(self) -> NDArray[np.int64]:
+        """The first action of the plan that stays whole longest, and among those is rewarded most."""
+        copies = self._copies
+        copies.set_state(self._simulation.get_state(self._source), slice(None))
+        value = np.zeros(len(self._source))
+        plans = np.tile(self._plans, (self._simulation.num_envs, 1))
+        for step in range(HORIZON):
+            playing = copies.world.phase != ENDED
+            outcome = copies.step(np.ascontiguousarray(plans[:, step]), None, False)
+            value += np.where(playing, outcome.reward, 0.0)
+            value -= np.where(playing & copies.world.vehicles.crashed[:, 0], 100.0 * (HORIZON - step), 0.0)
+        best = value.reshape(self._simulation.num_envs, -1).argmax(1)
+        return self._plans[best, 0].astype(np.int64)

@@ -1,0 +1,81 @@
+"""The expert finishes levels without a crash, fast, and only where it knows how."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from visnav.envs.driving.expert import Expert
+from visnav.envs.driving.layouts import TASKS
+from visnav.envs.driving.simulation import DrivingSimulation
+
+
+def crashes_and_speed(env_id: str, levels: int, steps: int) -> tuple[float, float]:
+    """Share of levels that end in a crash or off the road, and mean speed in m/s, of so many unseen ones."""
+    simulation = DrivingSimulation(TASKS[env_id](), levels)
+    everyone = np.ones(levels, np.bool_)
+    simulation.seed(np.arange(70_000, 70_000 + levels), everyone)
+    simulation.reset(everyone)
+    expert = Expert(simulation)
+    failed, done, speeds = ~everyone, ~everyone, []
+    for _ in range(steps):
+        outcome = simulation.step(expert.actions(), None, False)
+        speeds.append(simulation.world.vehicles.speed[~done, 0])
+        failed |= ~done & outcome.terminated & ~outcome.success
+        done |= outcome.terminated | outcome.truncated
+        if done.all():
+            break
+    return float(failed.mean()), float(np.concatenate(speeds).mean())
+
+
+@pytest.mark.parametrize(
+    ("env_id", "steps", "least_speed"),
+    [
+        ("racetrack-v0", 150, 0.8 * 10),
+        ("roundabout-v0", 11, 0.8 * 16),
+        ("merge-v0", 40, 0.8 * 20),
+        ("highway-fast-v0", 30, 0.8 * 30),
+    ],
+)
+def test_expert_drives_unseen_levels_safely_and_fast(env_id: str, steps: int, least_speed: float) -> None:
+    failed, speed = crashes_and_speed(env_id, 16, steps)
+    assert failed == 0
+    assert speed >= least_speed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("env_id", "levels", "steps", "least_speed"),
+    [
+        ("racetrack-v0", 50, 1500, 0.8 * 10),
+        ("racetrack-large-v0", 50, 500, 0.8 * 10),
+        ("racetrack-oval-v0", 50, 500, 0.8 * 10),
+        ("roundabout-v0", 200, 11, 0.8 * 16),
+        ("merge-v0", 200, 40, 0.8 * 20),
+        ("highway-fast-v0", 100, 30, 0.8 * 30),
+    ],
+)
+def test_expert_completes_98_of_100_levels(env_id: str, levels: int, steps: int, least_speed: float) -> None:
+    failed, speed = crashes_and_speed(env_id, levels, steps)
+    assert failed <= 0.02
+    assert speed >= least_speed
+
+
+def test_expert_leaves_the_worlds_as_they_are() -> None:
+    simulation = DrivingSimulation(TASKS["u-turn-v0"](), 3)
+    simulation.reset(np.ones(3, np.bool_))
+    before = simulation.get_state(slice(None))
+    Expert(simulation).actions()
+    after = simulation.get_state(slice(None))
+    for name, array in before.items():
+        np.testing.assert_array_equal(array, after[name], name)
+
+
+def test_expert_says_what_it_cannot_drive() -> None:
+    with pytest.raises(ValueError, match="cannot park"):
+        Expert(DrivingSimulation(TASKS["parking-v0"](), 1))
+    discrete = dataclasses.replace(TASKS["racetrack-v0"](), action="DiscreteAction")
+    with pytest.raises(ValueError, match="got DiscreteAction"):
+        Expert(DrivingSimulation(discrete, 1))
