@@ -6,12 +6,14 @@ visnav list doorkey --layouts 1000000      (how many different layouts there are
 import argparse
 import difflib
 import importlib.util
+import math
 import sys
 from collections.abc import Sequence
 
 import gymnasium as gym
 
 from visnav.envs import TASKS
+from visnav.envs.driving.world import Task as DrivingTask
 from visnav.envs.grid.layouts import count_layouts
 
 
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         near = nearest_ids(options.filter)
         hint = f"; the nearest are {', '.join(near)}" if near else ""
         raise ValueError(f"no ID contains {options.filter!r}{hint}")
-    names = ["ID", "cells", "steps", "mission"]
+    names = ["ID", "size", "steps", "mission"]
     rows: list[tuple[str, ...]] = [(env_id, *described(env_id)) for env_id in found]
     if options.layouts is not None:
         names.insert(3, "layouts")
@@ -59,8 +61,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def described(env_id: str) -> tuple[str, str, str]:
-    """Size in cells, step limit and mission of a task."""
+    """Size in cells, step limit and mission of a grid task; vehicles, step limit and action of a driving task."""
     task = TASKS[env_id]()
+    if isinstance(task, DrivingTask):
+        limit = task.duration * task.policy_frequency
+        return f"{task.max_vehicles} vehicles", str(math.ceil(limit)) if math.isfinite(limit) else "-", task.action
     more = len(task.missions) - 1
     mission = task.missions[0] + (f" (and {more} more)" if more else "")
     return f"{task.width}x{task.height}", str(task.max_steps), mission
@@ -68,7 +73,10 @@ def described(env_id: str) -> tuple[str, str, str]:
 
 def layouts(env_id: str, most: int) -> str:
     """How many different layouts there are: a number where these are all, else "≥ ", what was found."""
-    found = count_layouts(TASKS[env_id](), most)
+    task = TASKS[env_id]()
+    if isinstance(task, DrivingTask):
+        return "-"
+    found = count_layouts(task, most)
     return f"{found.distinct:,}" if found.exact else f"≥ {found.distinct:,}"
 
 
