@@ -213,7 +213,7 @@ class Expert:
 
     def _drive(self) -> NDArray[np.float32]:
         simulation = self._simulation
-        commands = np.zeros((simulation.num_envs, *simulation.action_space.shape), np.float32)
+        commands = np.zeros((simulation.num_envs, *(simulation.action_space.shape or ())), np.float32)
         state = simulation.world, simulation.roads, simulation.tables, simulation.params
         batch.run(lambda lo, hi: drive_rows(lo, hi, *state, commands), simulation.num_envs, simulation.num_threads)
         return commands
