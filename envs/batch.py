@@ -89,7 +89,7 @@ def cache_folder(*extra_files: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _forget_old_folders(folder.parent)
         if not numba_config.DISABLE_JIT:
-            print("visnav: compiling for this machine, once (about 10 seconds) ...", file=sys.stderr, flush=True)
+            print("visnav: compiling for this machine, once (10 to 30 seconds) ...", file=sys.stderr, flush=True)
     return folder
 
 
