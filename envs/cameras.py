@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from visnav.envs.checks import check_name
+
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz ")  # what mission texts are written in
 
 
@@ -40,6 +42,22 @@ def text_space(texts: Sequence[str]) -> spaces.Text:
     """Strings as long as `texts` are."""
     lengths = [len(text) for text in texts]
     return spaces.Text(max(1, *lengths), min_length=min(lengths), charset=LETTERS | frozenset("".join(texts)))
+
+
+def choose_sensors(
+    names: Sequence[str] | None, default: Sequence[str], camera: str, offered: dict[str, spaces.Space[Any]]
+) -> dict[str, spaces.Space[Any]]:
+    """The spaces of the sensors that are returned, by name in alphabetical order.
+
+    Raises:
+        ValueError: none, or one that the camera does not offer.
+    """
+    chosen = default if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if not chosen:
+        raise ValueError(f"sensors is empty; camera={camera!r} offers {', '.join(sorted(offered))}")
+    for name in chosen:
+        check_name(f"sensor for camera={camera!r}", name, offered)
+    return {name: offered[name] for name in sorted(offered) if name in chosen}
 
 
 def observation_space(sensors: dict[str, spaces.Space[Any]]) -> spaces.Space[Any]:

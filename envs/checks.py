@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def unknown_name(what: str, name: object, allowed: Iterable[str]) -> str:
@@ -59,3 +60,17 @@ def check_real(name: str, value: Any, *, least: float | None = None, above: floa
         limit = f", at least {least:g}" if least is not None else f", more than {above:g}" if above is not None else ""
         raise ValueError(f"{name} is a finite number{limit}; got {value!r}")
     return float(value)
+
+
+def check_state(state: Mapping[str, Any], expected: Mapping[str, NDArray[Any]], what: str) -> None:
+    """Raise a ValueError unless the arrays of a saved state have the fields, shapes and dtypes of the expected one."""
+    if state.keys() != expected.keys():
+        wrong = sorted(state.keys() ^ expected.keys())
+        raise ValueError(f"not a state of {what}: fields missing or unknown: {', '.join(wrong)}")
+    for name, array in state.items():
+        want = expected[name]
+        if np.shape(array) != want.shape or np.asarray(array).dtype != want.dtype:
+            raise ValueError(
+                f"state of another task or number of slots: {name} is {np.asarray(array).dtype}{np.shape(array)}, "
+                f"here it is {want.dtype}{want.shape}"
+            )

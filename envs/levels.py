@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 
 LEVELS = 2**31  # numbers that episodes are drawn from where no levels are given
@@ -58,3 +59,11 @@ def in_split(layout, split):  # type: ignore[no-untyped-def]
     """Whether a layout (its hash) belongs to split 0 (all), 1 (train) or 2 (test)."""
     is_test = layout % np.uint64(TEST_SHARE) == np.uint64(0)
     return split == 0 or (split == 2 and is_test) or (split == 1 and not is_test)
+
+
+@jit
+def seed_rows(lo, hi, slots, seeds, chosen):  # type: ignore[no-untyped-def]
+    """Start the streams of level numbers of those of rows lo..hi that are chosen, each from its seed."""
+    for i in range(lo, hi):
+        if chosen[i]:
+            random_stream.seed(slots.stream[i], seeds[i], True)

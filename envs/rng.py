@@ -231,3 +231,22 @@ def shuffle(rng, values, count):  # type: ignore[no-untyped-def]
         kept = values[k]
         values[k] = values[other]
         values[other] = kept
+
+
+# --- looks of levels: no stream, a function of the level's number ---------------------------------------------
+
+
+@jit
+def level_hash(number, salt):  # type: ignore[no-untyped-def]
+    """SplitMix64 of a level's number, another stream for each salt."""
+    z = np.uint64(number) + np.uint64(salt + 1) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@jit
+def level_uniform(number, salt, low, high):  # type: ignore[no-untyped-def]
+    """A float32 between low and high, by `level_hash`."""
+    share = np.float32(level_hash(number, salt) >> np.uint64(40)) * np.float32(2.0**-24)
+    return np.float32(low) + np.float32(high - low) * share

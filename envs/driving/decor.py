@@ -12,6 +12,7 @@ import numpy as np
 
 from visnav.envs.batch import jit
 from visnav.envs.driving.world import LANDMARK, OBSTACLE
+from visnav.envs.rng import level_hash, level_uniform
 
 F = np.float32
 ZERO, HALF, ONE = F(0), F(0.5), F(1)
@@ -71,21 +72,6 @@ class Decor(NamedTuple):
 
 
 @jit
-def level_hash(number, salt):  # type: ignore[no-untyped-def]
-    """SplitMix64 of a level's number, another stream for each salt."""
-    z = np.uint64(number) + np.uint64(salt + 1) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@jit
-def _uniform(number, salt, low, high):  # type: ignore[no-untyped-def]
-    """A float32 between low and high."""
-    return F(low) + F(high - low) * F(level_hash(number, salt) >> np.uint64(40)) * F(2.0**-24)
-
-
-@jit
 def _hue(number, salt, part):  # type: ignore[no-untyped-def]
     """A hue, 0 to 6: the circle is cut in 24 arcs, of which every third is for testing."""
     arc = np.int64(level_hash(number, salt) >> np.uint64(33)) % 24
@@ -93,7 +79,7 @@ def _hue(number, salt, part):  # type: ignore[no-untyped-def]
         arc = arc // 3 * _TEST_EVERY + 2
     elif part == 1:
         arc = arc // 3 * _TEST_EVERY + arc % 2
-    return (F(arc) + _uniform(number, salt + 500, 0.05, 0.95)) * F(0.25)
+    return (F(arc) + level_uniform(number, salt + 500, 0.05, 0.95)) * F(0.25)
 
 
 @jit
@@ -145,8 +131,8 @@ def decorate(number, textures, lighting, weather):  # type: ignore[no-untyped-de
             pale, strong, dark, bright = DRAWN[surface]
             tone = _toned(
                 _hue(number, 1 + surface, textures),
-                _uniform(number, 10 + surface, pale, strong),
-                _uniform(number, 30 + surface, dark, bright),
+                level_uniform(number, 10 + surface, pale, strong),
+                level_uniform(number, 30 + surface, dark, bright),
             )
             if surface == 0:
                 road = tone
@@ -156,20 +142,20 @@ def decorate(number, textures, lighting, weather):  # type: ignore[no-untyped-de
                 kerb = tone
             else:
                 marking = tone
-        spread, grain = ONE, _uniform(number, 40, 10.0, 70.0)
+        spread, grain = ONE, level_uniform(number, 40, 10.0, 70.0)
     hour = lighting
     if lighting == RANDOM_LIGHT:
         hour = np.int64(level_hash(number, 20) >> np.uint64(33)) % 3
     light, zenith, horizon = _floats(LIGHT[hour]), _floats(ZENITH[hour]), _floats(HORIZON[hour])
     if lighting == RANDOM_LIGHT:
-        power, warmth = _uniform(number, 21, 0.8, 1.12), _uniform(number, 22, -0.08, 0.08)
+        power, warmth = level_uniform(number, 21, 0.8, 1.12), level_uniform(number, 22, -0.08, 0.08)
         light = scaled(light, (power * (ONE + warmth), power, power * (ONE - warmth)))
     lamps = F(LAMPS[hour])
     haze = F(HAZE)
     if weather == FOG or (weather == RANDOM_WEATHER and level_hash(number, 23) >> np.uint64(63)):
         haze = F(FOG_HAZE)
         if weather == RANDOM_WEATHER:
-            haze *= _uniform(number, 24, 0.4, 1.3)
+            haze *= level_uniform(number, 24, 0.4, 1.3)
         fog = scaled(_floats(FOG_COLOR), light)
         zenith, horizon = mixed(zenith, fog, F(0.85)), fog
     return Decor(
@@ -191,7 +177,7 @@ def vehicle_color(decor, v, behaviour, crashed, hit):  # type: ignore[no-untyped
     elif v > 0:
         color = _toned(
             _hue(decor.number, 100 + v, decor.part),
-            _uniform(decor.number, 1100 + v, 0.1, 0.8),
-            _uniform(decor.number, 2100 + v, 132.0, 152.0),
+            level_uniform(decor.number, 1100 + v, 0.1, 0.8),
+            level_uniform(decor.number, 2100 + v, 132.0, 152.0),
         )
     return mixed(color, _floats(CRASHED), F(0.65)) if crashed else color

@@ -10,7 +10,6 @@ import numpy as np
 from visnav.envs.batch import jit
 from visnav.envs.driving.decor import (
     decorate,
-    level_hash,
     mixed,
     scaled,
     vehicle_color,
@@ -49,6 +48,7 @@ from visnav.envs.driving.solids import (
 )
 from visnav.envs.driving.world import LANDMARK
 from visnav.envs.driving.world import OBSTACLE as IS_OBSTACLE
+from visnav.envs.rng import level_hash
 
 GOAL_RIM = F(0.3)  # m, width of the frame that marks a goal
 # where in a pixel rays are sent: two opposite corners of a rotated grid, the other two, the middle

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.driving.control import locate_all
 from visnav.envs.driving.kinematics import write_kinematics
 from visnav.envs.driving.rules import reset, step
-
-
-@jit
-def seed_rows(lo, hi, slots, seeds, chosen):  # type: ignore[no-untyped-def]
-    """Start the streams of level numbers of those of rows lo..hi that are chosen, each from its seed."""
-    for i in range(lo, hi):
-        if chosen[i]:
-            random_stream.seed(slots.stream[i], seeds[i], True)
 
 
 @jit

@@ -14,7 +14,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from visnav.envs import batch
-from visnav.envs.checks import check_name, check_real, check_whole
+from visnav.envs.cameras import choose_sensors
+from visnav.envs.checks import check_name, check_real, check_state, check_whole
 from visnav.envs.driving import loops
 from visnav.envs.driving.cameras import CAMERAS, CameraOptions, DrivingCamera
 from visnav.envs.driving.ground import Ground, make_ground
@@ -42,7 +43,7 @@ from visnav.envs.driving.world import (
     make_tables,
     make_world,
 )
-from visnav.envs.levels import level_source
+from visnav.envs.levels import level_source, seed_rows
 
 Observation = dict[str, Any]
 
@@ -129,7 +130,8 @@ class DrivingSimulation:
         else:
             self._lens = self._make_camera(self.camera, num_envs, CameraOptions(**options))
             offered = dict(self._lens.spaces)
-        self.sensor_spaces = _choose_sensors(sensors, self.camera, offered)
+        default = ("rgb",) if "rgb" in offered else tuple(offered)
+        self.sensor_spaces = choose_sensors(sensors, default, self.camera, offered)
 
     @cached_property
     def _ground(self) -> Ground:
@@ -149,7 +151,7 @@ class DrivingSimulation:
 
     def seed_streams(self, seeds: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
         """Start the streams that the chosen slots draw their levels from."""
-        loops.seed_rows(0, self.num_envs, self.slots, seeds, chosen)
+        seed_rows(0, self.num_envs, self.slots, seeds, chosen)
 
     def choose_levels(self, levels: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
         """Name the level that each chosen slot plays next, -1 to draw one."""
@@ -308,17 +310,7 @@ class DrivingSimulation:
         Raises:
             ValueError: fields, shapes or dtypes are not those of this task and number of slots; nothing is changed.
         """
-        expected = self.get_state(slots)
-        if state.keys() != expected.keys():
-            wrong = sorted(state.keys() ^ expected.keys())
-            raise ValueError(f"not a state of driving worlds: fields missing or unknown: {', '.join(wrong)}")
-        for name, array in state.items():
-            want = expected[name]
-            if np.shape(array) != want.shape or np.asarray(array).dtype != want.dtype:
-                raise ValueError(
-                    f"state of another task or number of slots: {name} is {np.asarray(array).dtype}{np.shape(array)}, "
-                    f"here it is {want.dtype}{want.shape}"
-                )
+        check_state(state, self.get_state(slots), "driving worlds")
         parts: dict[str, Any] = {"world": self.world, "slots": self.slots}
         for name, array in state.items():
             part, field = name.split(".")
@@ -399,16 +391,3 @@ def _actions(params: Params) -> tuple[tuple[str, ...], spaces.Space[Any]]:
     if len(axes) == 2:
         names = tuple(f"{name}, {axes[1]} {value}" for name in names for value in values)
     return names, spaces.Discrete(len(names))
-
-
-def _choose_sensors(
-    names: Sequence[str] | None, camera: str, offered: dict[str, spaces.Space[Any]]
-) -> dict[str, spaces.Space[Any]]:
-    """The spaces of the sensors that are returned, in a fixed order."""
-    default = ("rgb",) if "rgb" in offered else tuple(offered)
-    chosen = default if names is None else (names,) if isinstance(names, str) else tuple(names)
-    if not chosen:
-        raise ValueError(f"sensors is empty; camera={camera!r} offers {', '.join(sorted(offered))}")
-    for name in chosen:
-        check_name(f"sensor for camera={camera!r}", name, offered)
-    return {name: offered[name] for name in sorted(offered) if name in chosen}

@@ -9,6 +9,7 @@ import numpy as np
 from visnav.envs.batch import jit
 from visnav.envs.grid.lens import _TEST_EVERY, ONE, TWO, ZERO, F
 from visnav.envs.grid.textures import NUM_PATTERNS
+from visnav.envs.rng import level_hash, level_uniform
 
 
 class Decor(NamedTuple):
@@ -23,21 +24,6 @@ class Decor(NamedTuple):
     light: tuple[np.float32, np.float32, np.float32]  # factor of red, green, blue
     side: np.float32  # brightness of walls that face east and west
     fading: np.float32  # per m²: how fast brightness falls with distance
-
-
-@jit
-def level_hash(number, salt):  # type: ignore[no-untyped-def]
-    """SplitMix64 of a level's number, another stream for each salt."""
-    z = np.uint64(number) + np.uint64(salt + 1) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@jit
-def _uniform(number, salt, low, high):  # type: ignore[no-untyped-def]
-    """A float32 between low and high."""
-    return F(low) + F(high - low) * F(level_hash(number, salt) >> np.uint64(40)) * F(2.0**-24)
 
 
 @jit
@@ -56,9 +42,9 @@ def _pattern(number, salt, textures):  # type: ignore[no-untyped-def]
 @jit
 def _tint(number, salt):  # type: ignore[no-untyped-def]
     """A pale colour of any hue."""
-    hue = _uniform(number, salt, 0.0, 6.0)
-    saturation = _uniform(number, salt + 1, 0.0, 0.45)
-    value = _uniform(number, salt + 2, 0.65, 1.1)
+    hue = level_uniform(number, salt, 0.0, 6.0)
+    saturation = level_uniform(number, salt + 1, 0.0, 0.45)
+    value = level_uniform(number, salt + 2, 0.65, 1.1)
     red = min(max(abs(hue - F(3)) - ONE, ZERO), ONE)
     green = min(max(TWO - abs(hue - TWO), ZERO), ONE)
     blue = min(max(TWO - abs(hue - F(4)), ZERO), ONE)
@@ -84,9 +70,9 @@ def decorate(number, lens):  # type: ignore[no-untyped-def]
     light = (F(1.1), F(1.1), F(1.1))
     side, fading = F(0.78), F(0.02)
     if lens.random_light:
-        power = _uniform(number, 20, 0.6, 1.25)
-        warmth = _uniform(number, 21, -0.15, 0.15)
+        power = level_uniform(number, 20, 0.6, 1.25)
+        warmth = level_uniform(number, 21, -0.15, 0.15)
         light = (power * (ONE + warmth), power, power * (ONE - warmth))
-        side = _uniform(number, 22, 0.6, 1.0)
-        fading = _uniform(number, 23, 0.0, 0.06)
+        side = level_uniform(number, 22, 0.6, 1.0)
+        fading = level_uniform(number, 23, 0.0, 0.06)
     return Decor(wall, floor, ceiling, wall_tint, floor_tint, ceiling_tint, light, side, fading)

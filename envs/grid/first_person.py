@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from visnav.envs.batch import jit
-from visnav.envs.grid.decor import decorate, level_hash
+from visnav.envs.grid.decor import decorate
 from visnav.envs.grid.lens import (
     BIG,
     CEILING,
@@ -37,6 +37,7 @@ from visnav.envs.grid.rules import cell_at
 from visnav.envs.grid.textures import CLOSED_DOOR, LOCKED_DOOR, MIP_START, SIZE, STRIDE
 from visnav.envs.grid.things import draw_hand, draw_things
 from visnav.envs.grid.world import DOOR_CLOSED, DOOR_LOCKED, EMPTY, WALL_KIND, color_of, kind_of
+from visnav.envs.rng import level_hash
 
 
 @jit

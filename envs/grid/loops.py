@@ -8,20 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
 from visnav.envs.grid.expert import distance_field, next_action
 from visnav.envs.grid.first_person import draw_first_person
 from visnav.envs.grid.rules import reset, step
-
-
-@jit
-def seed_rows(lo, hi, slots, seeds, chosen):  # type: ignore[no-untyped-def]
-    """Start the streams of level numbers of those of rows lo..hi that are chosen, each from its seed."""
-    for i in range(lo, hi):
-        if chosen[i]:
-            random_stream.seed(slots.stream[i], seeds[i], True)
 
 
 @jit

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from visnav.envs.batch import jit
 from visnav.envs.grid.geodesic import UNREACHABLE, build_field, is_solid, shortest_way
 from visnav.envs.grid.world import DX, DY, ENDED, FRESH, OBJECT_GOAL, PLAYING, whole
-from visnav.envs.rng import random
+from visnav.envs.rng import normal
 
 STOP, FORWARD, LEFT, RIGHT = range(4)  # Habitat's actions for point and object navigation
 WALK_NAMES = ("stop", "forward", "left", "right")
@@ -166,20 +166,13 @@ def _drive(i, world, trip, motion, forward, left):  # type: ignore[no-untyped-de
 
 
 @jit
-def _normal(rng):  # type: ignore[no-untyped-def]
-    """A standard normal draw: Box & Muller 1958."""
-    radius = math.sqrt(-2.0 * math.log(1.0 - random(rng)))
-    return np.float32(radius * math.cos(2.0 * math.pi * random(rng)))
-
-
-@jit
 def _draw_errors(i, world, trip, motion):  # type: ignore[no-untyped-def]
     """New errors of the sensed pose, from the episode's own generator; no draws without noise."""
     if motion.gps_noise > _ZERO:
-        trip.error[i, 0] = motion.gps_noise * _normal(world.rng[i])
-        trip.error[i, 1] = motion.gps_noise * _normal(world.rng[i])
+        trip.error[i, 0] = motion.gps_noise * np.float32(normal(world.rng[i]))
+        trip.error[i, 1] = motion.gps_noise * np.float32(normal(world.rng[i]))
     if motion.compass_noise > _ZERO:
-        trip.error[i, 2] = motion.compass_noise * _normal(world.rng[i])
+        trip.error[i, 2] = motion.compass_noise * np.float32(normal(world.rng[i]))
 
 
 @jit

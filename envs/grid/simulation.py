@@ -11,8 +11,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import text_space, token_space
-from visnav.envs.checks import check_name, check_whole
+from visnav.envs.cameras import choose_sensors, text_space, token_space
+from visnav.envs.checks import check_name, check_state, check_whole
 from visnav.envs.grid import loops
 from visnav.envs.grid.cameras import MAX_VIEW_SIZE
 from visnav.envs.grid.handmade import handmade_task
@@ -37,7 +37,7 @@ from visnav.envs.grid.world import (
     make_slots,
     make_world,
 )
-from visnav.envs.levels import level_source
+from visnav.envs.levels import level_source, seed_rows
 
 RENDER_TILE = 32  # pixels of a cell in render()
 
@@ -150,12 +150,7 @@ class GridSimulation:
         if self.navigation is not None:
             offered |= self.navigation.sensor_spaces
             default = (*default, self.navigation.goal_sensor)
-        chosen = default if names is None else (names,) if isinstance(names, str) else tuple(names)
-        if not chosen:
-            raise ValueError(f"sensors is empty; camera={self.camera!r} offers {', '.join(sorted(offered))}")
-        for name in chosen:
-            check_name(f"sensor for camera={self.camera!r}", name, offered)
-        return {name: offered[name] for name in sorted(offered) if name in chosen}
+        return choose_sensors(names, default, self.camera, offered)
 
     # --- episodes ---------------------------------------------------------------------------------------
 
@@ -167,7 +162,7 @@ class GridSimulation:
 
     def seed_streams(self, seeds: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
         """Start the streams that the chosen slots draw their levels from."""
-        loops.seed_rows(0, self.num_envs, self.slots, seeds, chosen)
+        seed_rows(0, self.num_envs, self.slots, seeds, chosen)
 
     def choose_levels(self, levels: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
         """Name the level that each chosen slot plays next, -1 to draw one."""
@@ -350,17 +345,7 @@ class GridSimulation:
         Raises:
             ValueError: fields, shapes or dtypes are not those of this task and number of slots; nothing is changed.
         """
-        expected = self.get_state(slots)
-        if state.keys() != expected.keys():
-            wrong = sorted(state.keys() ^ expected.keys())
-            raise ValueError(f"not a state of grid worlds: fields missing or unknown: {', '.join(wrong)}")
-        for name, array in state.items():
-            want = expected[name]
-            if np.shape(array) != want.shape or np.asarray(array).dtype != want.dtype:
-                raise ValueError(
-                    f"state of another task or number of slots: {name} is {np.asarray(array).dtype}{np.shape(array)}, "
-                    f"here it is {want.dtype}{want.shape}"
-                )
+        check_state(state, self.get_state(slots), "grid worlds")
         parts: dict[str, Any] = {"world": self.world, "slots": self.slots}
         if self.navigation is not None:
             parts["trip"] = self.navigation.trip
