@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from visnav.agents.distributions import Noise
 from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import RolloutBuffer
 from visnav.agents.worlds import Worlds
@@ -49,8 +50,8 @@ class Player:
 
     def __init__(self, policy: ActorCritic, envs: Worlds, greedy: bool = False, seed: int = 0) -> None:
         self.policy, self.envs, self.greedy = policy, envs, greedy
-        self.generator = torch.Generator().manual_seed(seed)
-        self.buffer = RolloutBuffer(envs, 1, policy.frames)
+        self.noise = Noise(torch.Generator().manual_seed(seed))
+        self.buffer = RolloutBuffer(envs, 1, policy.frames, policy.config.memory)
 
     def reset(self, **kwargs: Any) -> dict[str, Any]:
         """Reset the worlds (keywords as theirs) and give their info."""
@@ -63,8 +64,9 @@ class Player:
         """Act once in every world: actions, reward, terminated, truncated, info."""
         buffer = self.buffer
         buffer.restart(buffer.carry())
-        distribution, _ = self.policy(buffer.observation(0))
-        chosen = distribution.mode() if self.greedy else distribution.sample(self.generator)
+        distribution, _, memory = self.policy(buffer.observation(0), buffer.memories[0], buffer.fresh(0, 1))
+        buffer.memories[1] = memory
+        chosen = distribution.mode() if self.greedy else distribution.sample(self.noise)
         actions = self.policy.action_array(chosen)
         _, reward, terminated, truncated, info = self.envs.step(actions, out=buffer.row(1))
         buffer.terminated[0], buffer.truncated[0] = torch.from_numpy(terminated), torch.from_numpy(truncated)

@@ -24,7 +24,7 @@ COMMANDS = {
 }
 
 # Errors that tell the person at the keyboard what to change; any other is our fault and keeps its traceback.
-USER_ERRORS = (gymnasium.error.Error, ValueError, OSError)
+USER_ERRORS = (gymnasium.error.Error, ValueError, OSError, FloatingPointError)
 
 
 def usage() -> str:

@@ -86,9 +86,8 @@ def make_worlds(config: TrainConfig, num_envs: int, split: str | None, layout: P
 
 def make_policy(config: TrainConfig, envs: Worlds) -> ActorCritic:
     """The policy of a training, with its first weights."""
-    ppo = config.ppo
-    spaces = envs.single_observation_space, envs.single_action_space
-    return ActorCritic(*spaces, ppo.encoder, ppo.frames, ppo.precision, config.seed)
+    streams = 2 if config.ppo.curiosity else 1
+    return ActorCritic(envs.single_observation_space, envs.single_action_space, config.ppo, streams, config.seed)
 
 
 def git_revision() -> str | None:
@@ -116,15 +115,18 @@ class Run:
 
     Attributes:
         folder: the folder itself.
-        checkpoint, policy, metrics, curve: files in it.
+        policy, metrics, curve: files in it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.checkpoint = folder / "checkpoint" / "training.safetensors"
         self.policy = folder / "policy.safetensors"
         self.metrics = folder / "metrics.csv"
         self.curve = folder / "curve.png"
+
+    def checkpoint(self, rank: int = 0) -> Path:
+        """The file that a process of the training (see visnav.agents.ranks) resumes from."""
+        return self.folder / "checkpoint" / ("training.safetensors" if rank == 0 else f"training-{rank}.safetensors")
 
     @classmethod
     def create(cls, config: TrainConfig) -> "Run":
@@ -140,7 +142,7 @@ class Run:
             taken = {path.name for path in parent.iterdir()}
             names = (stamp if i == 1 else f"{stamp}_{i}" for i in range(1, len(taken) + 2))
             run = cls(parent / next(name for name in names if name not in taken))
-            run.checkpoint.parent.mkdir(parents=True)
+            run.checkpoint().parent.mkdir(parents=True)
             run.write_config(config)
         except OSError as error:
             raise OSError(f"cannot write runs to {parent} ({error}); choose a folder with --runs") from error

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -22,6 +23,7 @@ from visnav.experiments.run import Run, TrainConfig
 torch.set_num_threads(1)
 
 ID = "visnav/MiniGrid-Empty-5x5-v0"
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SMALL = ["--num-envs", "16", "--num-steps", "16", "--minibatches", "2"]
 
 
@@ -96,7 +98,7 @@ def test_ctrl_c_in_the_terminal_writes_a_checkpoint(tmp_path: Path) -> None:
     run = only_run(tmp_path)
     assert process.returncode == 130
     assert f"visnav train --resume {run.folder.relative_to(tmp_path)}" in output
-    assert run.checkpoint.is_file()
+    assert run.checkpoint().is_file()
 
 
 def test_training_stops_at_the_target(tmp_path: Path) -> None:
@@ -148,6 +150,29 @@ def test_folders_that_are_no_runs_are_refused(tmp_path: Path, finished: Run) -> 
     finished.policy.write_bytes(finished.policy.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="damaged"):
         evaluate.main([str(finished.folder)])
-    finished.checkpoint.unlink()
+    finished.checkpoint().unlink()
     with pytest.raises(CheckpointError, match="there is no file"):
         train.main(["--resume", str(finished.folder)])
+
+
+def test_two_processes_train_one_policy_and_resume(tmp_path: Path) -> None:
+    """torchrun's two ranks leave one run, stopped and resumed or not, with the same policy."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command = [*launch, "-m", "visnav.experiments.train"]
+    words = [ID, "--seed", "5", "--num-envs", "8", "--num-steps", "16", "--minibatches", "2", "--env", "max_steps=20"]
+
+    def run(*arguments: str) -> None:
+        subprocess.run([*command, *arguments], check=True, cwd=tmp_path, timeout=300, env={**os.environ, **ONE_THREAD})
+
+    run(*words, "--total-steps", "2048", "--runs", "straight")
+    (straight,) = (Run(path) for path in (tmp_path / "straight" / ID).iterdir())
+    assert [row["steps"] for row in straight.read_metrics()] == [256.0 * i for i in range(1, 9)]
+
+    run(*words, "--total-steps", "2048", "--runs", "stopped", "--target-success", "1e-9")
+    (stopped,) = (Run(path) for path in (tmp_path / "stopped" / ID).iterdir())
+    assert len(stopped.read_metrics()) < 8
+    config = replace(stopped.read_config(), target_success=None)
+    stopped.write_config(config)
+    run("--resume", str(stopped.folder))
+    assert stopped.policy.read_bytes() == straight.policy.read_bytes()
+    assert stopped.checkpoint(1).read_bytes() == straight.checkpoint(1).read_bytes()
