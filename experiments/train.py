@@ -1,6 +1,8 @@
 """Train PPO from pixels: `visnav train visnav/MiniGrid-DoorKey-8x8-v0`.
 
     visnav train visnav/MiniGrid-DoorKey-6x6-v0 --seed 1 --total-steps 400000 --target-success 0.98
+    visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --algorithm dagger
+    visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --start runs/visnav/MiniGrid-KeyCorridorS3R1-v0/<time>
     visnav train --resume runs/visnav/MiniGrid-DoorKey-6x6-v0/<time>
     torchrun --standalone --nproc-per-node 2 -m visnav.experiments.train visnav/MiniGrid-DoorKey-6x6-v0 --num-envs 128
 
@@ -26,7 +28,7 @@ from visnav.agents.checkpoint import load_training, save_policy, save_training
 from visnav.agents.ppo import PPO
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.experiments.record import write_rollout
-from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_worlds
+from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_worlds
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
     """
     with contextlib.ExitStack() as stack:
         envs = stack.enter_context(contextlib.closing(make_worlds(config, config.ppo.num_envs, config.split)))
-        trainer = PPO(envs, config.ppo, config.seed, config.total_steps, ranks)
+        trainer = make_trainer(config, envs, ranks)
         if resume:
             load_training(resume.checkpoint(ranks.rank), trainer)
         run = resume or Run(Path(ranks.share(str(Run.create(config).folder) if ranks.is_first else "")))

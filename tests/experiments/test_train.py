@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import os
 import re
 import signal
@@ -153,6 +154,23 @@ def test_folders_that_are_no_runs_are_refused(tmp_path: Path, finished: Run) -> 
     finished.checkpoint().unlink()
     with pytest.raises(CheckpointError, match="there is no file"):
         train.main(["--resume", str(finished.folder)])
+
+
+def test_ppo_starts_from_what_the_expert_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [ID, "--total-steps", "20000", "--num-envs", "32", "--num-steps", "16", "--learning-rate", "2e-3"]
+    assert train.main([*words, "--algorithm", "dagger"]) == 0
+    taught = only_run(tmp_path)
+    assert taught.read_metrics()[-1]["agreement"] > 0.9
+    assert taught.read_config().algorithm == "dagger"
+    assert train.main([*words, "--start", str(taught.folder), "--runs", "later", "--total-steps", "512"]) == 0
+    (later,) = (Run(path) for path in Path("later", ID).iterdir())
+    assert later.read_metrics()[0]["policy_loss"] < 1
+    assert later.read_metrics()[-1]["entropy"] < 0.7 * math.log(7)  # far from the first, uniform policy
+    with pytest.raises(CheckpointError, match=r"there is no file nowhere/policy\.safetensors"):
+        train.main([*words, "--start", "nowhere"])
+    with pytest.raises(ValueError, match="unknown algorithm 'dqn'; choose one of ppo, clone, dagger"):
+        TrainConfig(ID, algorithm="dqn")
 
 
 def test_two_processes_train_one_policy_and_resume(tmp_path: Path) -> None:
