@@ -9,7 +9,7 @@ import numpy as np
 
 from visnav.envs.batch import jit
 from visnav.envs.driving.decor import GLASS, HEADLIGHT, TAILLIGHT, decorate, mixed, scaled, vehicle_color
-from visnav.envs.driving.ground import LINE_WIDTH, TILE, level_of, look_along
+from visnav.envs.driving.ground import LINE_WIDTH, TILE
 from visnav.envs.driving.lens import (
     EGO,
     GOAL,
@@ -25,6 +25,7 @@ from visnav.envs.driving.lens import (
     label_row,
     shade_row,
 )
+from visnav.envs.driving.lookup import level_of, look_along
 from visnav.envs.driving.world import LANDMARK
 from visnav.envs.driving.world import OBSTACLE as IS_OBSTACLE
 
@@ -71,25 +72,22 @@ def frame_of(i, world, ground, lens):  # type: ignore[no-untyped-def]
 def _draw_ground(i, world, ground, frame, decor, scratch, canvas, height, width):  # type: ignore[no-untyped-def]
     """Every pixel of the picture as ground."""
     road = world.road[i]
-    level = level_of(ground, frame.scale)
-    gain = max(F(TILE) / F(ground.level_side[level]) / frame.scale, ONE)
+    level, size = level_of(ground, frame.scale)
+    gain = max(size / frame.scale, ONE)
     bold = min(max(frame.scale / THIN, ONE), BOLDEST)
     palette = ground_palette(decor, ONE - F(math.exp(-HEIGHT * decor.haze)))
-    x0, y0 = F((frame.x - ground.x[road]) / TILE), F((frame.y - ground.y[road]) / TILE)
-    right_x, right_y = F(frame.right_x / TILE), F(frame.right_y / TILE)
-    down_x, down_y = F(frame.down_x / TILE), F(frame.down_y / TILE)
+    right_x, right_y = frame.right_x / TILE, frame.right_y / TILE
+    down_x, down_y = frame.down_x / TILE, frame.down_y / TILE
+    x0 = (frame.x - ground.x[road]) / TILE + 0.5 * (right_x + down_x)
+    y0 = (frame.y - ground.y[road]) / TILE + 0.5 * (right_y + down_y)
     span = np.uint64(width)
     for r in range(height):
-        x = x0 + (F(r) + HALF) * down_x + HALF * right_x
-        y = y0 + (F(r) + HALF) * down_y + HALF * right_y
-        for c in range(span):
-            scratch.ground[c] = np.uint64(0)
-        look_along(ground, road, level, x, y, right_x, right_y, 0, scratch.row, scratch.ground)
+        look_along(ground, road, level, x0 + r * down_x, y0 + r * down_y, right_x, right_y, scratch.row)
         at = np.uint64(r) * span
         if canvas.rgb.shape[0]:
-            shade_row(scratch.ground, gain, bold, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
+            shade_row(scratch.row, gain, bold, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
         if canvas.semantic.shape[0]:
-            label_row(scratch.ground, bold, canvas.semantic[at : at + span])
+            label_row(scratch.row, bold, canvas.semantic[at : at + span])
     for k in range(np.uint64(canvas.instance.shape[0])):
         canvas.instance[k] = np.int32(0)
 
