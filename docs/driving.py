@@ -28,7 +28,7 @@ WIDE, SQUARE = (180, 240), (180, 180)  # pixels of a picture
 GAP, HEADING = 8, 30
 COLORS = {
     "sky": (150, 190, 230), "grass": (90, 130, 70), "road": (70, 70, 80), "kerb": (150, 140, 130),
-    "marking": (250, 250, 250), "goal": (60, 205, 235), "vehicle": (70, 120, 230), "ego": (255, 208, 40),
+    "marking": (250, 250, 250), "goal": (60, 205, 235), "vehicle": (70, 120, 230), "ego": (255, 198, 30),
     "obstacle": (240, 140, 40),
 }  # fmt: skip
 

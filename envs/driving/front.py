@@ -142,7 +142,7 @@ def _draw_ground_row(r, road, offset_x, offset_y, v, depth, eye, ground, lens, d
     at = np.uint64(r) * span
     if canvas.rgb.shape[0]:
         palette = ground_palette(decor, _haze(depth, decor))
-        shade_row(scratch.row, gain, ONE, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
+        shade_row(scratch.row, gain, ONE, gain, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
         if decor.lamps > ZERO:
             for c in range(span):
                 factor = _beam(u + step * F(np.int32(c)), depth, decor)
@@ -313,8 +313,8 @@ def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-u
     cos, sin = F(math.cos(world.vehicles.heading[i, v])), F(math.sin(world.vehicles.heading[i, v]))
     sun_x, sun_y = SUN[0] * cos + SUN[1] * sin, SUN[1] * cos - SUN[0] * sin
     facing = (
-        F(0.72) + F(0.3) * max(sun_x, ZERO), F(0.72) + F(0.3) * max(sun_y, ZERO),
-        F(0.72) + F(0.3) * max(-sun_x, ZERO), F(0.72) + F(0.3) * max(-sun_y, ZERO),
+        F(0.84) + F(0.22) * max(sun_x, ZERO), F(0.84) + F(0.22) * max(sun_y, ZERO),
+        F(0.84) + F(0.22) * max(-sun_x, ZERO), F(0.84) + F(0.22) * max(-sun_y, ZERO),
     )  # fmt: skip
     label = GOAL if is_goal else OBSTACLE if is_obstacle else EGO if v == 0 else TRAFFIC
     shadow = scaled(scaled(decor.road, decor.light), (DARK, DARK, DARK))

@@ -135,24 +135,26 @@ def _within(value, most):  # type: ignore[no-untyped-def]
 
 
 @jit
-def shade_row(row, gain, bold, palette, rgb_out):  # type: ignore[no-untyped-def]
+def shade_row(row, gain, bold, crisp, palette, rgb_out):  # type: ignore[no-untyped-def]
     """Colours of a row of ground, as `look_along` found it.
 
     Args:
         row: `Row`, of which `color` is room to work in: the compiler makes vector instructions of whole numbers' loops.
         gain: texels a pixel's size, at least 1: how much edges are sharpened.
         bold: factor of a marking's share, where lines are thinner than pixels.
+        crisp: as gain, for the edges of markings.
         rgb_out: (W * 3,) uint8, written.
     """
     grass, road, kerb, marking = palette.grass, palette.road, palette.kerb, palette.marking
-    scale, bolder, less = gain * _BYTE_SHARE, gain * bold * _BYTE_SHARE, HALF - HALF * gain
+    scale, less = gain * _BYTE_SHARE, HALF - HALF * gain
+    line_scale, line_less = crisp * bold * _BYTE_SHARE, HALF - HALF * crisp
     mottle = palette.grain * _BYTE_SHARE
     full = F(255)
     shares, color = row.shares, row.color
     for c in range(np.uint64(shares.shape[0])):
         share = shares[c]
         asphalt = _within(F(np.int32(share & _BYTE)) * scale + less, ONE)
-        paint = _within(F(np.int32(share >> np.uint32(8) & _BYTE)) * bolder + less, ONE)
+        paint = _within(F(np.int32(share >> np.uint32(8) & _BYTE)) * line_scale + line_less, ONE)
         edge = _within(F(np.int32(share >> np.uint32(16) & _BYTE)) * scale + less, ONE)
         grain = (F(np.int32(share >> np.uint32(24))) - F(127.5)) * mottle * (ONE - F(0.75) * asphalt) * (ONE - paint)
         red = grass[0] + (road[0] - grass[0]) * asphalt + (kerb[0] - grass[0]) * edge
