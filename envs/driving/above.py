@@ -30,9 +30,9 @@ from visnav.envs.driving.world import LANDMARK
 from visnav.envs.driving.world import OBSTACLE as IS_OBSTACLE
 
 # so that what is small keeps its colour: edges of lines and vehicles are sharper than they are where a pixel is larger
-# than a line is wide, and lines are bolder from pixels of 6 cm on, five times at 1 m
+# than a line is wide, and lines are bolder from pixels of 6 cm on, up to four times
 THIN, CRISPEST = F(LINE_WIDTH), F(1.5)
-BOLD_BASE, BOLDER, BOLDEST = F(0.75), F(4.25), F(5)  # factor of a line's share: base + bolder * m of a pixel
+BOLD_BASE, BOLDER, BOLDEST = F(0.75), F(4.25), F(4)  # factor of a line's share: base + bolder * m of a pixel
 PLAIN = F(0.3), F(0.9)  # m of a pixel from where on windows fade, and are gone: they would hide a small car's paint
 HEIGHT = F(12)  # m above the ground, as far as haze goes
 OUTLINE = F(0.3)  # m, width of the frame that marks a goal

@@ -105,7 +105,7 @@ def _beam(u, depth, decor):  # type: ignore[no-untyped-def]
     """How many times brighter ego's lamps make what is seen at a depth."""
     aside, far = u / F(0.5), depth / F(26)
     aside *= aside
-    return ONE + F(2.6) * decor.lamps * min(depth / F(6), ONE) / ((ONE + aside * aside) * (ONE + far * far))
+    return ONE + F(1.6) * decor.lamps * min(depth / F(6), ONE) / ((ONE + aside * aside) * (ONE + far * far))
 
 
 # --- ground and sky -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from typing import Any
 
@@ -9,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from driving_oracle import Camera, cast, ground_at, rays_of, rectangles
+from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 import visnav.envs  # noqa: F401  (registers the IDs)
@@ -142,3 +144,48 @@ def test_from_above_pixels_are_what_lies_there(name: str, camera: str) -> None:
     if camera == "birdseye" and not name.startswith("parking"):  # the lot is wide, and lines only at its edges
         assert (found == ROAD).sum() > 300
         assert (found == MARKING).sum() > 10
+
+
+@every_id
+def test_an_observation_of_every_sensor_is_what_annotate_tells(name: str) -> None:
+    sensors = ("rgb", "depth", "semantic", "instance")
+    one = gym.make(f"visnav/{name}", camera="front", sensors=sensors, image_size=(24, 40))
+    many = gym.make_vec(f"visnav/{name}", num_envs=2, camera="front", sensors=sensors, image_size=(24, 40))
+    seen, _ = one.reset(seed=6)
+    batch, _ = many.reset(seed=5)
+    one.action_space.seed(1)
+    for step in range(3):
+        assert seen in one.observation_space
+        assert batch in many.observation_space
+        labels = one.unwrapped.annotate(sensors[1:])  # type: ignore[attr-defined]
+        for sensor in sensors:
+            assert (seen[sensor] == batch[sensor][1]).all(), (sensor, step)
+            assert sensor == "rgb" or (labels[sensor] == seen[sensor]).all()
+        action = one.action_space.sample()
+        seen, _, terminated, truncated, _ = one.step(action)
+        batch, *_ = many.step(np.stack([action, action]))
+        if terminated or truncated:
+            break
+
+
+def test_sensors_that_a_camera_lacks_are_told_apart() -> None:
+    with pytest.raises(
+        ValueError, match="unknown sensor for camera='birdseye' 'depth'; allowed: instance, rgb, semantic"
+    ):
+        gym.make("visnav/highway-fast-v0", camera="birdseye", sensors=("rgb", "depth"))
+    with pytest.raises(ValueError, match="unknown sensor for camera='kinematics' 'rgb'; allowed: kinematics"):
+        gym.make("visnav/highway-fast-v0", camera="kinematics", sensors=("rgb",))
+    env = gym.make("visnav/highway-fast-v0", camera="birdseye")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="unknown label for camera='birdseye' 'depth'"):
+        env.unwrapped.annotate(("depth",))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["highway-fast-v0", "parking-v0", "racetrack-v0"])
+def test_both_checks_of_gymnasium_and_sb3_pass_with_every_sensor(name: str) -> None:
+    env = gym.make(f"visnav/{name}", camera="front", sensors=("rgb", "depth", "semantic", "instance"))
+    check_env(env.unwrapped, skip_render_check=True)
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Stable-Baselines3 would rather have pictures of a byte and boxes of -1 to 1
+        checker.check_env(env)
