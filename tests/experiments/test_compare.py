@@ -62,7 +62,7 @@ def test_runs_are_put_together_and_compared(
     assert compare.main([*folders, "--episodes", "20", "--measure", "length", "--split", "None"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert sorted(line.split()[:2] for line in lines[1:-2]) == [
-        ["gamma=0.5", ID], ["gamma=0.99", "all"], ["gamma=0.99", OTHER], ["gamma=0.99", ID],
+        ["gamma=0.5", ID], ["gamma=0.99", "all"], ["gamma=0.99", ID], ["gamma=0.99", OTHER],
     ]  # fmt: skip
     assert any(line.startswith("gamma=0.99") and ID in line and "2 runs" in line for line in lines)
     assert Path("compare.png").read_bytes().startswith(b"\x89PNG")
