@@ -99,13 +99,13 @@ def dynamic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
 
 
 @jit
-def move(i, v, world, params):  # type: ignore[no-untyped-def]
-    """One substep of vehicle v: its own model, within its own speeds."""
+def move(i, v, dt, world, params):  # type: ignore[no-untyped-def]
+    """Move vehicle v for dt s: its own model, within its own speeds."""
     if v == 0:
         limit_commands(i, v, world, params.min_speed, params.max_speed)
         if params.dynamical:
-            dynamic_bicycle(i, v, world, params.dt)
+            dynamic_bicycle(i, v, world, dt)
             return
     else:
         limit_commands(i, v, world, -MAX_SPEED, MAX_SPEED)
-    kinematic_bicycle(i, v, world, params.dt)
+    kinematic_bicycle(i, v, world, dt)
