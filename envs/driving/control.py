@@ -168,6 +168,13 @@ def meta_action(number, params):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _scaled(value, low, high):  # type: ignore[no-untyped-def]
+    """A value of [-1, 1] in [low, high]; counted in float32, as the original counts an action's float32."""
+    value = clip(np.float32(value), np.float32(-1), np.float32(1))
+    return np.float64(np.float32(low) + (value + np.float32(1)) * np.float32(high - low) / np.float32(2))
+
+
+@jit
 def drive(i, command, params, world):  # type: ignore[no-untyped-def]
     """Direct control of ego: `command` is (acceleration, steering), or the one that is controlled, in [-1, 1].
 
@@ -182,14 +189,9 @@ def drive(i, command, params, world):  # type: ignore[no-untyped-def]
             first, second = -1.0 + step * (number // steps), -1.0 + step * (number % steps)
         else:
             first = -1.0 + step * number
-    first, second = clip(first, -1.0, 1.0), clip(second, -1.0, 1.0)
-    world.vehicles.steering[i, 0] = 0.0
+    world.vehicles.steering[i, 0], world.vehicles.acceleration[i, 0] = 0.0, 0.0
     if params.lateral:
         steering = second if params.longitudinal else first
-        span = params.steering_high - params.steering_low
-        world.vehicles.steering[i, 0] = params.steering_low + (steering + 1) / 2 * span
+        world.vehicles.steering[i, 0] = _scaled(steering, params.steering_low, params.steering_high)
     if params.longitudinal:
-        span = params.acceleration_high - params.acceleration_low
-        world.vehicles.acceleration[i, 0] = params.acceleration_low + (first + 1) / 2 * span
-    else:
-        world.vehicles.acceleration[i, 0] = 0.0
+        world.vehicles.acceleration[i, 0] = _scaled(first, params.acceleration_low, params.acceleration_high)
