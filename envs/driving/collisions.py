@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from visnav.envs.batch import jit
 from visnav.envs.driving.world import LANDMARK, OBSTACLE
 
@@ -60,7 +62,7 @@ def overlap(ax, ay, ah, al, aw, bx, by, bh, bl, bw, dx, dy):  # type: ignore[no-
 
 @jit
 def collide(i, a, b, world, dt):  # type: ignore[no-untyped-def]
-    """Crash and push apart vehicles a and b of world i, a < b, where they meet within the substep."""
+    """Crash and push apart vehicles a and b of world i, whose turn is in that order, where they meet in a substep."""
     vehicles = world.vehicles
     x, y = vehicles.x[i, b] - vehicles.x[i, a], vehicles.y[i, b] - vehicles.y[i, a]
     a_length, a_width = vehicles.length[i, a], vehicles.width[i, a]
@@ -96,14 +98,23 @@ def collide(i, a, b, world, dt):  # type: ignore[no-untyped-def]
 
 
 @jit
+def in_turn(k, ego_turn):  # type: ignore[no-untyped-def]
+    """The place whose turn is k-th: ego's, 0, comes after `ego_turn` others."""
+    return k + 1 if k < ego_turn else 0 if k == ego_turn else k
+
+
+@jit
 def collide_all(i, world, dt):  # type: ignore[no-untyped-def]
     """`collide` for every pair of which one is a vehicle, and one at least checks its collisions."""
     vehicles = world.vehicles
-    for a in range(vehicles.shape[1]):
+    ego_turn = np.int64(world.ego_turn[i])
+    for k in range(vehicles.shape[1]):
+        a = in_turn(k, ego_turn)
         behaviour = vehicles.behaviour[i, a]
         if not vehicles.present[i, a] or behaviour in (OBSTACLE, LANDMARK):
             continue
         checks = vehicles.check_collisions[i, a]
-        for b in range(a + 1, vehicles.shape[1]):
+        for later in range(k + 1, vehicles.shape[1]):
+            b = in_turn(later, ego_turn)
             if vehicles.present[i, b] and (checks or vehicles.check_collisions[i, b]):
                 collide(i, a, b, world, dt)
