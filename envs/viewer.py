@@ -94,11 +94,14 @@ def draw(screen: Screen, surface: pygame.Surface) -> None:
 def draw_panes(screen: Screen, surface: pygame.Surface, area: tuple[int, int, int, int]) -> None:
     """Draw the images of a screen side by side in `area` (left, top, width, height), the banner over them."""
     left, top, width, height = area
-    column = (width - MARGIN * (len(screen.panes) - 1)) // len(screen.panes)
-    for number, pane in enumerate(screen.panes):
+    aspects = [pane.image.shape[1] / pane.image.shape[0] for pane in screen.panes]
+    x_column, room = float(left), width - MARGIN * (len(screen.panes) - 1)
+    for pane, aspect in zip(screen.panes, aspects, strict=True):
+        column = int(room * aspect / sum(aspects))  # wide images get wide columns, so that all are of one height
         caption_height = CAPTION_HEIGHT if pane.caption else 0
         image = scaled(pane.image, (column, height - caption_height))
-        x = left + number * (column + MARGIN) + (column - image.get_width()) // 2
+        x = int(x_column) + (column - image.get_width()) // 2
+        x_column += column + MARGIN
         y = top + (height - caption_height - image.get_height()) // 2
         surface.blit(image, (x, y))
         if pane.caption:

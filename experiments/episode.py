@@ -16,6 +16,7 @@ from visnav.experiments.list import check_id
 
 CAPTIONS = ("the world from above", "what the agent sees")
 PANE_SIZES = {"birdseye": (360, 300), "front": (360, 480), "topdown": (300, 600)}  # (height, width) in pixels
+GOAL_SCALE = 0.25  # m per pixel of "birdseye" where ego has a goal, which is to be seen
 ROAD_CAPTIONS = {"birdseye": "from above", "front": "from the driver's place", "topdown": "the whole scene"}
 PLACE = ("x", "y", "heading")  # of vehicles, which move between steps
 
@@ -136,6 +137,10 @@ class RoadEpisode(Episode):
         cameras: of the panes, from the left.
         show_observation: whether what the agent sees is one more pane.
         **options: go to `gymnasium.make`.
+
+    Attributes:
+        share: of the last step's time that has passed in what the cameras see, 0 to 1.
+        collisions: episodes that ended in one.
     """
 
     def __init__(
@@ -152,7 +157,8 @@ class RoadEpisode(Episode):
         self._cameras = cameras
         self._show_observation = show_observation
         self._looks = {name: options[name] for name in ("textures", "lighting", "weather") if name in options}
-        self.collisions = 0  # episodes that ended in one
+        self.share = 1.0
+        self.collisions = 0
 
     @property
     def seconds(self) -> float:
@@ -203,7 +209,7 @@ class RoadEpisode(Episode):
         for k, weight in enumerate(self._simulation.params.weights):
             if weight != 0:
                 name = TERMS[k].removesuffix("_reward").replace("_", " ")
-                lines[name] = f"{self.info[TERMS[k]]:.2f} × {weight:.2f}"
+                lines[name] = f"{self.info[TERMS[k]]:.2f} × {weight:.2f}" if self.steps else "–"
         return lines
 
     def gauges(self) -> dict[str, float]:
@@ -214,21 +220,25 @@ class RoadEpisode(Episode):
             "acceleration": float(ego["acceleration"]) / params.acceleration_high,
         }
 
-    def panes(self, share: float = 1.0) -> list[Pane]:
+    def panes(self) -> list[Pane]:
         """What the cameras see when `share` of the last step's time has passed, and what the agent sees after it."""
         vehicles = self._simulation.world.vehicles
         after = self._places()
         for name, old, new in zip(PLACE, self._before, after, strict=True):
-            vehicles[name][0] = old + share * (new - old)
-        images = [
-            self._simulation.render(0, name, image_size=PANE_SIZES[name], **self._looks) for name in self._cameras
-        ]
+            vehicles[name][0] = old + self.share * (new - old)
+        images = [self._render(name) for name in self._cameras]
         for name, new in zip(PLACE, after, strict=True):
             vehicles[name][0] = new
         panes = [Pane(image, ROAD_CAPTIONS[name]) for image, name in zip(images, self._cameras, strict=True)]
         if self._show_observation and self._simulation.camera != KINEMATICS:
             panes += [Pane(image, CAPTIONS[1]) for image in pixels(self.observation)]
         return panes
+
+    def _render(self, camera: str) -> np.ndarray:
+        options = dict(self._looks)
+        if camera == "birdseye" and self._simulation.params.goal_distance > 0:
+            options["metres_per_pixel"] = GOAL_SCALE
+        return self._simulation.render(0, camera, image_size=PANE_SIZES[camera], **options)
 
 
 def open_episode(env_id: str, **options: Any) -> Episode:

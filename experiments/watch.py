@@ -153,7 +153,7 @@ def open_target(
     """
     if Path(target).is_dir():
         if expert:
-            raise ValueError(f"--expert plays the worlds of an ID; {target} is the folder of a run, with its own policy")
+            raise ValueError(f"--expert plays the worlds of an ID; {target} is a run, with its own policy")
         return open_run(Path(target), split, greedy, seed or 0, layout)
     try:
         check_id(target)

@@ -137,7 +137,9 @@ def _pursue(i, lane, world, roads, tables, params):  # type: ignore[no-untyped-d
     the slip angle β of the velocity, sin β = L/d sin(α - β), hence tan β = c sin α / (1 + c cos α), c = L/d.
     """
     r = world.road[i]
-    time = 1.5 * params.policy_dt if 1.5 * params.policy_dt > PURSUIT_TIME else PURSUIT_TIME  # a command is held so long
+    time = (
+        1.5 * params.policy_dt if 1.5 * params.policy_dt > PURSUIT_TIME else PURSUIT_TIME
+    )  # a command is held so long
     reach = clip(time * abs(world.vehicles.speed[i, 0]), PURSUIT_LEAST, SIGHT)
     lane, along = _way_ahead(i, lane, reach, world, roads, tables)
     x, y = position(r, lane, roads, along, 0.0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from visnav.envs.driving import loops
 from visnav.envs.driving.simulation import DrivingSimulation
-from visnav.envs.driving.world import DISCRETE_ACTION, EXIT, PLAYING
+from visnav.envs.driving.world import DISCRETE_ACTION, EXIT, PLAYING, World
 
 HORIZON = 12  # policy steps ahead
 WIDTH = 8  # states of a world that are kept from step to step: half of them the best, half the most cautious
@@ -40,7 +41,7 @@ class Lookahead:
 
     def _search(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """(len(slots),) actions; where every plan crashes, that of a plan that does so last."""
-        state = self._simulation.get_state(slots)
+        state = World._make(array[slots] for array in self._simulation.world)
         world = np.arange(len(slots))  # of each state that is kept
         first = np.zeros(len(slots), np.int64)  # the action that it began with
         value, reward = np.zeros((2, len(slots)))  # rewards since, and the last of them
@@ -48,7 +49,9 @@ class Lookahead:
         for depth in range(HORIZON):
             parent, action = self._choices(state)
             part = self._copies.first_rows(len(parent))
-            part.set_state({name: array[parent] for name, array in state.items()}, slice(None))
+            for array, source in zip(part.world, state, strict=True):
+                array[...] = source[parent]
+            loops.locate_rows(0, len(parent), part.world, part.roads, part.tables)
             playing = part.world.phase == PLAYING
             outcome = part.step(action, None, False)
             reward = np.where(playing, outcome.reward, reward[parent])  # what is over counts on as it ended
@@ -59,24 +62,24 @@ class Lookahead:
             kept = _beam(world, score, _cells(part), np.flatnonzero(~lost))
             if len(kept) == 0:
                 break
-            state = part.get_state(kept)
+            state = World._make(array[kept] for array in part.world)
             world, first, value, reward = world[kept], first[kept], value[kept], reward[kept]
             alive, best = np.unique(world, return_index=True)  # the best of each world comes first
             chosen[alive] = first[best]
         return chosen
 
-    def _choices(self, state: dict[str, NDArray[np.void]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _choices(self, state: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(row of `state`, action): all that may make a difference, by row."""
         simulation = self._simulation
         roads, params, names = simulation.roads, simulation.params, simulation.action_names
-        allowed = np.ones((len(state["world.road"]), simulation.num_actions), np.bool_)
+        allowed = np.ones((len(state.road), simulation.num_actions), np.bool_)
         if params.action != DISCRETE_ACTION:
-            ego, road = state["world.vehicles"][:, 0], state["world.road"]
-            last = roads.segments.segment_lanes[road, roads.lanes.segment[road, ego["target_lane"]]] - 1
-            number = roads.lanes.number[road, ego["target_lane"]]
+            ego, road = state.vehicles[:, 0], state.road
+            last = roads.segments.segment_lanes[road, roads.lanes.segment[road, ego.target_lane]] - 1
+            number = roads.lanes.number[road, ego.target_lane]
             span = params.target_speed_high - params.target_speed_low
-            nearest = np.round((ego["speed"] - params.target_speed_low) / span * (params.target_speeds - 1))
-            top, index = params.target_speeds - 1, state["world.speed_index"]
+            nearest = np.round((ego.speed - params.target_speed_low) / span * (params.target_speeds - 1))
+            top, index = params.target_speeds - 1, state.speed_index
             useful = {
                 "lane left": number > 0,
                 "lane right": number < last,
