@@ -156,7 +156,9 @@ class RoadEpisode(Episode):
             check_name("camera", name, PANE_SIZES)
         self._cameras = cameras
         self._show_observation = show_observation
-        self._looks = {name: options[name] for name in ("textures", "lighting", "weather") if name in options}
+        self._looks: dict[str, Any] = {
+            name: options[name] for name in ("textures", "lighting", "weather") if name in options
+        }
         self.share = 1.0
         self.collisions = 0
 
@@ -208,7 +210,7 @@ class RoadEpisode(Episode):
         }
         for k, weight in enumerate(self._simulation.params.weights):
             if weight != 0:
-                name = TERMS[k].removesuffix("_reward").replace("_", " ")
+                name = TERMS[k].removesuffix("reward").replace("_", " ") + "term"
                 lines[name] = f"{self.info[TERMS[k]]:.2f} × {weight:.2f}" if self.steps else "–"
         return lines
 

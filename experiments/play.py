@@ -159,7 +159,9 @@ class Drive:
     def screen(self, share: float = 1.0) -> Screen:
         """What the window shows when `share` of the step's time has passed; how it ends is told at its end."""
         self.episode.share = share
-        fields = {"next": "paused" if self.paused else self.pending} if self.is_meta or self.paused else {}
+        fields: dict[str, Any] = (
+            {"next": "paused" if self.paused else self.pending} if self.is_meta or self.paused else {}
+        )
         screen = self.episode.screen(help=self.help, **fields)
         return screen if share >= 1 else replace(screen, banner="")
 

@@ -93,8 +93,10 @@ class Show:
     def screen(self) -> Screen:
         """What the window shows."""
         names = self.episode.action_names
+        bars = dict(zip(names, self.probabilities.tolist(), strict=True))
+        gauges = self.episode.gauges()
         return self.episode.screen(
-            bars=dict(zip(names, self.probabilities.tolist(), strict=True)),
+            bars={name: bars[name] for name in bars if name not in gauges},
             chosen="" if isinstance(self.action, np.ndarray) else names[self.action],
             help=HELP,
             speed="paused" if self.paused else f"{SPEEDS[self.speed]} steps/s",

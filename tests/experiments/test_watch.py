@@ -135,16 +135,18 @@ def test_the_command_shows_random_actions_in_a_window(press: Callable[[str], Non
 def test_on_the_road_speed_steering_reward_terms_and_collisions_are_shown() -> None:
     episode, choose = open_target("visnav/racetrack-v0", None, greedy=False, seed=0)
     show = Show(episode, choose, level=3)
-    assert (show.screen().fields["collisions"], show.screen().fields["collision"]) == ("0", "–")
+    assert (show.screen().fields["collisions"], show.screen().fields["collision term"]) == ("0", "–")
     while not episode.over:
         show.advance()
     screen, info = show.screen(), episode.info
     assert len(screen.panes) == 3, "from above, from the driver's place, and what the agent sees"
     assert screen.fields["ego speed"] == f"{info['speed']:.1f} m/s, {3.6 * info['speed']:.0f} km/h"
-    assert screen.fields["lane centering"] == f"{info['lane_centering_reward']:.2f} × 1.00"
-    assert screen.fields["collision"] == f"{float(info['crashed']):.2f} × -1.00"
+    assert screen.fields["lane centering term"] == f"{info['lane_centering_reward']:.2f} × 1.00"
+    assert screen.fields["collision term"] == f"{float(info['crashed']):.2f} × -1.00"
     assert screen.fields["collisions"] == str(int(info["crashed"]))
     assert screen.gauges["steering"] == pytest.approx(float(show.action[0]), abs=1e-6)
+    assert screen.bars == {}, "steering is shown once"
+    assert screen.fields["action"] == f"steering {show.action[0]:+.2f}"
     assert screen.banner.startswith("crashed" if info["crashed"] else "left the road")
 
 
