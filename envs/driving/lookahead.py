@@ -71,20 +71,20 @@ class Lookahead:
     def _choices(self, state: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(row of `state`, action): all that may make a difference, by row."""
         simulation = self._simulation
-        roads, params, names = simulation.roads, simulation.params, simulation.action_names
+        roads, names = simulation.roads, simulation.action_names
         allowed = np.ones((len(state.road), simulation.num_actions), np.bool_)
-        if params.action != DISCRETE_ACTION:
+        if simulation.params.action != DISCRETE_ACTION:
             ego, road = state.vehicles[:, 0], state.road
             last = roads.segments.segment_lanes[road, roads.lanes.segment[road, ego.target_lane]] - 1
             number = roads.lanes.number[road, ego.target_lane]
-            span = params.target_speed_high - params.target_speed_low
-            nearest = np.round((ego.speed - params.target_speed_low) / span * (params.target_speeds - 1))
-            top, index = params.target_speeds - 1, state.speed_index
+            speeds = np.array(simulation.task.target_speeds)
+            top = len(speeds) - 1
+            nearest = np.clip(np.rint((ego.speed - speeds[0]) / (speeds[-1] - speeds[0]) * top), 0, top)
             useful = {
                 "lane left": number > 0,
                 "lane right": number < last,
-                "faster": np.clip(nearest + 1, 0, top) != index,
-                "slower": np.clip(nearest - 1, 0, top) != index,
+                "faster": np.minimum(nearest + 1, top) != state.speed_index,
+                "slower": np.maximum(nearest - 1, 0) != state.speed_index,
             }
             for name, rows in useful.items():
                 if name in names:
