@@ -122,16 +122,19 @@ def _merging_speed(i, world, roads):  # type: ignore[no-untyped-def]
 
 @jit
 def goal_distance(i, world, params):  # type: ignore[no-untyped-def]
-    """√(Σ weight · |difference|) of ego's place, velocity and direction from the goal's, which stands (ParkingEnv)."""
+    """√(Σ weight · |difference|) of ego's place, velocity and direction from the goal's, which stands (ParkingEnv).
+
+    To the last bit what `DrivingSimulation.compute_reward` makes of the observation.
+    """
     heading, wanted, speed = world.vehicles.heading[i, 0], world.goal[i, 2], world.vehicles.speed[i, 0]
     weights = params.goal_weights
     return math.sqrt(
-        weights[0] * abs(world.vehicles.x[i, 0] - world.goal[i, 0]) / GOAL_SCALES[0]
-        + weights[1] * abs(world.vehicles.y[i, 0] - world.goal[i, 1]) / GOAL_SCALES[1]
-        + weights[2] * abs(speed * math.cos(heading)) / GOAL_SCALES[2]
-        + weights[3] * abs(speed * math.sin(heading)) / GOAL_SCALES[3]
-        + weights[4] * abs(math.cos(heading) - math.cos(wanted)) / GOAL_SCALES[4]
-        + weights[5] * abs(math.sin(heading) - math.sin(wanted)) / GOAL_SCALES[5]
+        weights[0] * abs(world.vehicles.x[i, 0] / GOAL_SCALES[0] - world.goal[i, 0] / GOAL_SCALES[0])
+        + weights[1] * abs(world.vehicles.y[i, 0] / GOAL_SCALES[1] - world.goal[i, 1] / GOAL_SCALES[1])
+        + weights[2] * abs(speed * math.cos(heading) / GOAL_SCALES[2])
+        + weights[3] * abs(speed * math.sin(heading) / GOAL_SCALES[3])
+        + weights[4] * abs(math.cos(heading) - math.cos(wanted))
+        + weights[5] * abs(math.sin(heading) - math.sin(wanted))
     )
 
 
