@@ -27,6 +27,7 @@ import tyro
 from visnav.agents.checkpoint import load_training, save_policy, save_training
 from visnav.agents.ppo import PPO
 from visnav.agents.ranks import ALONE, Ranks
+from visnav.experiments.presets import preset
 from visnav.experiments.record import write_rollout
 from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_worlds
 
@@ -188,6 +189,13 @@ class Resume:
     """The run's folder, such as runs/visnav/MiniGrid-DoorKey-8x8-v0/<time>."""
 
 
+def parse(argv: list[str]) -> TrainConfig:
+    """The command line as a configuration; what it does not say comes from the preset of the ID that it names."""
+    env_id = next((word for word in argv if "/" in word and not word.startswith("-")), "")
+    default = TrainConfig(tyro.MISSING, ppo=preset(env_id))
+    return tyro.cli(TrainConfig, prog="visnav train", args=argv, default=default)
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command `visnav train`; returns 0, or 130 after Ctrl-C. Errors: see `train`."""
     argv = sys.argv[1:] if argv is None else argv
@@ -197,7 +205,7 @@ def main(argv: list[str] | None = None) -> int:
         resume = Run(tyro.cli(Resume, prog="visnav train", args=argv).resume)
         outcome = train(resume.read_config(), resume, ranks)
     else:
-        outcome = train(tyro.cli(TrainConfig, prog="visnav train", args=argv), None, ranks)
+        outcome = train(parse(argv), None, ranks)
     ranks.leave()
     if not ranks.is_first:
         return 130 if outcome.interrupted else 0

@@ -156,6 +156,18 @@ def test_folders_that_are_no_runs_are_refused(tmp_path: Path, finished: Run) -> 
         train.main(["--resume", str(finished.folder)])
 
 
+def test_a_family_brings_its_own_hyper_parameters() -> None:
+    """… which the command line changes one by one."""
+    grid = train.parse(["visnav/MiniGrid-DoorKey-8x8-v0"])
+    assert grid.ppo == PPOConfig()
+    road = train.parse(["visnav/highway-v0", "--gamma", "0.9", "--seed", "3"])
+    assert (road.ppo.encoder, road.ppo.frames, road.ppo.gamma, road.seed) == ("nature", 4, 0.9, 3)
+    steered = train.parse(["--num-envs", "32", "visnav/racetrack-v0"])
+    assert (steered.ppo.distribution, steered.ppo.num_envs, steered.ppo.gamma) == ("beta", 32, 0.99)
+    with pytest.raises(SystemExit):
+        train.parse([])
+
+
 def test_ppo_starts_from_what_the_expert_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = [ID, "--total-steps", "20000", "--num-envs", "32", "--num-steps", "16", "--learning-rate", "2e-3"]
