@@ -17,6 +17,7 @@ NAMES = (
     "highway-v0",
     "merge-v0",
     "roundabout-v0",
+    "intersection-v0",
     "parking-parked-v0",
     "racetrack-v0",
     "u-turn-v0",
