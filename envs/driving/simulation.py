@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -39,6 +40,8 @@ from visnav.envs.driving.world import (
     UNSTARTED,
     Outcome,
     Params,
+    Slots,
+    Tables,
     Task,
     World,
     make_outcome,
@@ -250,6 +253,17 @@ class DrivingSimulation:
         for i in np.flatnonzero(ended).tolist():
             self._draw(i, i + 1, observation)
         return ended
+
+    def first_rows(self, count: int) -> DrivingSimulation:
+        """The first `count` slots as a simulation of their own, without camera, in the same memory."""
+        part = copy.copy(self)
+        part.num_envs = count
+        part._commands, part._missions, part._lens = self._commands[:count], self._missions[:count], None
+        part.world = World._make(array[:count] for array in self.world)
+        part.tables = Tables._make(array[:count] for array in self.tables)
+        part.slots = Slots._make(array[:count] for array in self.slots)
+        part.outcome = Outcome._make(array[:count] for array in self.outcome)
+        return part
 
     # --- observations -----------------------------------------------------------------------------------
 
