@@ -75,6 +75,12 @@ def check_numbers(name: str, values: Any, least: int, most: int | None = None) -
     return given
 
 
+def check_range(name: str, values: Any) -> tuple[float, float]:
+    """Return (low, high), low < high, or raise a ValueError."""
+    low, high = check_numbers(name, values, 2, 2)
+    return low, high
+
+
 def check_state(state: Mapping[str, Any], expected: Mapping[str, NDArray[Any]], what: str) -> None:
     """Raise a ValueError unless the arrays of a saved state have the fields, shapes and dtypes of the expected one."""
     if state.keys() != expected.keys():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-from visnav.envs.checks import check_flag, check_name, check_numbers, check_real, check_whole, unknown_name
+from visnav.envs.checks import check_flag, check_name, check_numbers, check_range, check_real, check_whole, unknown_name
 from visnav.envs.driving.world import MAX_SPEED, Task
 
 ACTIONS = ("DiscreteMetaAction", "ContinuousAction", "DiscreteAction")
@@ -46,7 +46,7 @@ def action_fields(action: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("longitudinal", "lateral", "dynamical"):
         check_flag(name, fields[name])
     for name in ("acceleration_range", "steering_range", "speed_range"):
-        fields[name] = check_numbers(name, fields[name], 2, 2)
+        fields[name] = check_range(name, fields[name])
     fields["target_speeds"] = check_numbers("target_speeds", fields["target_speeds"], 2)
     check_whole("actions_per_axis", fields["actions_per_axis"], 2)
     return {"action": check_name("type of action", action["type"], ACTIONS), **fields}

@@ -186,7 +186,8 @@ def make_observation(options: Mapping[str, Any]) -> Kinematics | KinematicsGoal:
     for name in given:
         if name not in allowed:
             raise TypeError(unknown_name(f"keyword of the {kind} observation:", name, ["type", *allowed]))
-    return KINDS[kind](**given)  # type: ignore[no-any-return]
+    made: Kinematics | KinematicsGoal = KINDS[kind](**given)
+    return made
 
 
 @jit

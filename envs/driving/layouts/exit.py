@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from visnav.envs.checks import check_flag, check_numbers, check_real, check_whole
+from visnav.envs.checks import check_flag, check_range, check_real, check_whole
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
 from visnav.envs.driving.spawning import put_on_lane
@@ -104,7 +104,7 @@ def exit_task(
         duration=18.0,
         target_speeds=(18.0, 24.0, 30.0),
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
-        reward_speed_range=check_numbers("reward_speed_range", reward_speed_range, 2, 2),
+        reward_speed_range=check_range("reward_speed_range", reward_speed_range),
         reward_range=(collision_reward, goal_reward) if normalize else None,
         clip_reward=normalize,
         lanes=lanes_count,

@@ -9,7 +9,7 @@ import numpy as np
 
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
-from visnav.envs.checks import check_flag, check_numbers, check_real, check_whole
+from visnav.envs.checks import check_flag, check_range, check_real, check_whole
 from visnav.envs.driving.config import changed
 from visnav.envs.driving.lanes import local_coordinates
 from visnav.envs.driving.roads import Network, straight
@@ -130,7 +130,7 @@ def highway(
         ),
         duration=40.0,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
-        reward_speed_range=check_numbers("reward_speed_range", reward_speed_range, 2, 2),
+        reward_speed_range=check_range("reward_speed_range", reward_speed_range),
         reward_range=(collision_reward, high_speed_reward + right_lane_reward)
         if check_flag("normalize_reward", normalize_reward)
         else None,

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from visnav.envs.batch import jit
-from visnav.envs.checks import check_flag, check_name, check_numbers, check_real, check_whole
+from visnav.envs.checks import check_flag, check_name, check_range, check_real, check_whole
 from visnav.envs.driving.lanes import local_coordinates, position
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
@@ -186,7 +186,7 @@ def intersection_task(
         comfort_acc_min=-3.0,
         regulated=True,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
-        reward_speed_range=check_numbers("reward_speed_range", reward_speed_range, 2, 2),
+        reward_speed_range=check_range("reward_speed_range", reward_speed_range),
         reward_range=(collision_reward, arrived_reward) if normalize else None,
         arrived_reward=arrived_reward,
         off_road_reward=collision_reward / (collision_reward - arrived_reward) if normalize else 0.0,

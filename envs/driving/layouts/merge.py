@@ -9,7 +9,7 @@ import numpy as np
 
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
-from visnav.envs.checks import check_numbers, check_real, check_whole
+from visnav.envs.checks import check_range, check_real, check_whole
 from visnav.envs.driving.layouts.highway import add_straight_road
 from visnav.envs.driving.roads import Network, sine, straight
 from visnav.envs.driving.spawning import put_on_lane
@@ -139,7 +139,7 @@ def _task(layout, spawn_function, args, max_vehicles, lanes, end_x, rewards) -> 
         max_vehicles=max_vehicles,
         args=(*ends, *args),
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
-        reward_speed_range=check_numbers("reward_speed_range", speed_range, 2, 2),
+        reward_speed_range=check_range("reward_speed_range", speed_range),
         reward_range=(collision + merging_speed, high_speed + right_lane),
         end_x=end_x,
         lanes=lanes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visnav.envs.checks import check_flag, check_numbers, check_real
+from visnav.envs.checks import check_flag, check_range, check_real
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
 from visnav.envs.driving.spawning import put_on_lane, randomize
@@ -89,7 +89,7 @@ def u_turn_task(
         duration=10.0,
         target_speeds=(8.0, 16.0, 24.0),
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
-        reward_speed_range=check_numbers("reward_speed_range", reward_speed_range, 2, 2),
+        reward_speed_range=check_range("reward_speed_range", reward_speed_range),
         reward_range=(collision_reward, best) if check_flag("normalize_reward", normalize_reward) else None,
         off_road_reward=0.0,
         lanes=2,
