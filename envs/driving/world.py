@@ -216,6 +216,14 @@ class Tables(NamedTuple):
     along: Reals  # (N, L, V) m from the lane's start
     across: Reals  # (N, L, V) m to the right of its middle
     near: Reals  # (N, L, V) as `along`, but NaN where no driver looks: beside the lane, absent, or a landmark
+    order: NDArray[
+        np.int16
+    ]  # (N, L, V) the `seen` vehicles of `near`, from the rearmost on; set before traffic decides
+    places: Reals  # (N, L, V) their `near`, in that order
+    seen: NDArray[np.int16]  # (N, L)
+    x: Reals  # (N, V) m, of the vehicles' middles: what collisions read of every pair, side by side
+    y: Reals  # (N, V) m
+    radius: Reals  # (N, V) m from a vehicle's middle to its corners
 
 
 class Slots(NamedTuple):
@@ -370,7 +378,10 @@ def make_world(num_envs: int, vehicles: int, route_length: int) -> World:
 
 def make_tables(num_envs: int, lanes: int, vehicles: int) -> Tables:
     """Room for the tables of N rows."""
-    return Tables(*(np.full((num_envs, lanes, vehicles), np.nan, REAL) for _ in Tables._fields))
+    along, across, near, places = np.full((4, num_envs, lanes, vehicles), np.nan, REAL)
+    x, y, radius = np.full((3, num_envs, vehicles), np.nan, REAL)
+    order, seen = np.zeros((num_envs, lanes, vehicles), np.int16), np.zeros((num_envs, lanes), np.int16)
+    return Tables(along, across, near, order, places, seen, x, y, radius)
 
 
 def make_slots(num_envs: int) -> Slots:
