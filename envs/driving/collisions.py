@@ -121,7 +121,7 @@ def collide_all(i, world, tables, dt):  # type: ignore[no-untyped-def]
             continue
         checks = vehicles.check_collisions[i, a]
         last = vehicles.shape[1] - 1 if checks else last_to_check
-        if not _is_anyone_near(i, a, last, tables, vehicles.speed[i, a] * dt):
+        if last <= a or not _is_anyone_near(i, a, last, tables, vehicles.speed[i, a] * dt):
             continue
         for b in range(a + 1, last + 1):
             if vehicles.present[i, b] and (checks or vehicles.check_collisions[i, b]):

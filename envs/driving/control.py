@@ -94,19 +94,21 @@ def order_lanes(i, world, roads, tables):  # type: ignore[no-untyped-def]
     """Sort the vehicles that drivers see on each lane of row i; of two at one place, the lower number first."""
     for lane in range(roads.num_lanes[world.road[i]]):
         seen = 0
-        for v in range(world.vehicles.shape[1]):
+        for v in range(world.vehicles.shape[1]):  # every one is written down, and stays where it is seen: no branch
             along = tables.near[i, lane, v]
-            if math.isnan(along):
-                continue
-            k = seen
+            tables.places[i, lane, seen] = along
+            tables.order[i, lane, seen] = v
+            seen += along == along  # not NaN
+        tables.seen[i, lane] = seen
+        for n in range(1, seen):
+            along, v = tables.places[i, lane, n], tables.order[i, lane, n]
+            k = n
             while k > 0 and tables.places[i, lane, k - 1] > along:
                 tables.places[i, lane, k] = tables.places[i, lane, k - 1]
                 tables.order[i, lane, k] = tables.order[i, lane, k - 1]
                 k -= 1
             tables.places[i, lane, k] = along
             tables.order[i, lane, k] = v
-            seen += 1
-        tables.seen[i, lane] = seen
 
 
 @jit

@@ -291,8 +291,8 @@ class DrivingSimulation:
         """
         found = {
             "success": success,
-            "speed": self.world.vehicles.speed[:, 0].copy(),
-            "crashed": self.world.vehicles.crashed[:, 0].copy(),
+            "speed": self.world.vehicles["speed"][:, 0].copy(),  # by key: attributes of records cost 2 µs each
+            "crashed": self.world.vehicles["crashed"][:, 0].copy(),
         }
         for k, weight in enumerate(self.params.weights):
             if weight != 0:

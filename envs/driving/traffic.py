@@ -105,9 +105,9 @@ def neighbours(i, v, lane, world, roads, tables, connected):  # type: ignore[no-
     if connected:
         return _connected_neighbours(i, v, lane, world, roads, tables)
     own, seen = tables.along[i, lane, v], np.int64(tables.seen[i, lane])
-    behind = 0
-    for k in range(seen):
-        behind += 1 if tables.places[i, lane, k] < own else 0
+    behind = seen
+    while behind > 0 and tables.places[i, lane, behind - 1] >= own:
+        behind -= 1
     front, rear = -1, -1
     nearest = math.inf
     for k in range(behind, seen):
@@ -206,13 +206,24 @@ def _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):  
 
 
 @jit
+def _is_safe(i, v, rear, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Whether `rear` (-1: nobody) need not brake hard for vehicle v, as v itself would drive in its place."""
+    vehicles = world.vehicles
+    if rear >= 0 and not is_linear(vehicles.behaviour[i, v]) and vehicles.behaviour[i, rear] != OBSTACLE:
+        braking = interaction(i, v, rear, v, world, tables, params)
+        if braking > params.comfort_acc_max + LANE_CHANGE_MAX_BRAKING_IMPOSED:  # IDM wants no more than that maximum
+            return False
+    return acceleration(i, v, rear, v, world, roads, tables, params) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+
+
+@jit
 def _mobil(i, v, lane, braking_here, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Whether vehicle v should change to `lane`: of advantage to itself, and safe for who is behind there."""
     front, rear = neighbours(i, v, lane, world, roads, tables, params.connected_neighbours)
     braking = interaction(i, v, v, front, world, tables, params)
     if not _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):
         return False
-    return acceleration(i, v, rear, v, world, roads, tables, params) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+    return _is_safe(i, v, rear, world, roads, tables, params)
 
 
 @jit
