@@ -300,9 +300,8 @@ class DrivingSimulation:
         return found
 
     def get_state(self, slots: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
-        """Copies of the rows that a later set_state needs to go on exactly from here."""
-        state = {f"world.{name}": array[slots].copy() for name, array in self.world._asdict().items()}
-        return state | {f"slots.{name}": array[slots].copy() for name, array in self.slots._asdict().items()}
+        """Copies of the rows that a later set_state needs to go on exactly from here; each field is its own array."""
+        return {name: array[slots].copy() for name, array in self._state_arrays().items()}
 
     def set_state(self, state: dict[str, NDArray[Any]], slots: NDArray[np.int64] | slice) -> None:
         """Put rows back.
@@ -311,11 +310,21 @@ class DrivingSimulation:
             ValueError: fields, shapes or dtypes are not those of this task and number of slots; nothing is changed.
         """
         check_state(state, self.get_state(slots), "driving worlds")
-        parts: dict[str, Any] = {"world": self.world, "slots": self.slots}
+        arrays = self._state_arrays()
         for name, array in state.items():
-            part, field = name.split(".")
-            getattr(parts[part], field)[slots] = array
+            arrays[name][slots] = array
         loops.locate_rows(0, self.num_envs, self.world, self.roads, self.tables)
+
+    def _state_arrays(self) -> dict[str, NDArray[Any]]:
+        """Views of all that changes, by name; records are taken apart, as files of plain arrays cannot hold them."""
+        arrays = {}
+        for part, group in (("world", self.world), ("slots", self.slots)):
+            for name, array in group._asdict().items():
+                if array.dtype.names is None:
+                    arrays[f"{part}.{name}"] = array
+                else:
+                    arrays |= {f"{part}.{name}.{field}": np.asarray(array[field]) for field in array.dtype.names}
+        return arrays
 
 
 def make_params(task: Task, action_repeat: int = 1) -> Params:

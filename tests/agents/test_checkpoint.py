@@ -30,6 +30,7 @@ from visnav.agents.ppo import PPO, PPOConfig
 # Everything that has state is in use: frame stacks, the scale of rewards, a falling learning rate.
 CONFIG = PPOConfig(num_envs=8, num_steps=16, minibatches=4, frames=2, scale_rewards=True)
 ID = "visnav/MiniGrid-DoorKey-5x5-v0"
+DRIVING_ID = "visnav/racetrack-v0"  # continuous actions
 assert visnav.envs
 
 CONTINUE = f"""
@@ -38,7 +39,7 @@ from pathlib import Path
 from visnav.agents.checkpoint import load_training, save_training
 from visnav.agents.ppo import PPO, PPOConfig
 torch.set_num_threads(int(sys.argv[3]))
-trainer = PPO(gym.make_vec("{ID}", num_envs=8, split="train", max_steps=20), {CONFIG!r}, 3, 1500)
+trainer = PPO(gym.make_vec(sys.argv[4], num_envs=8, split="train", max_steps=20), {CONFIG!r}, 3, 1500)
 load_training(Path(sys.argv[1]), trainer)
 for _ in range(4):
     trainer.iterate()
@@ -50,14 +51,14 @@ def door_key() -> gym.vector.VectorEnv:
     return gym.make_vec(ID, num_envs=8, split="train", max_steps=20)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_resuming_in_a_fresh_process_equals_never_having_stopped(tmp_path: Path, threads: int) -> None:
+@pytest.mark.parametrize(("env_id", "threads"), [(ID, 1), (ID, 2), (DRIVING_ID, 1)])
+def test_resuming_in_a_fresh_process_equals_never_having_stopped(tmp_path: Path, env_id: str, threads: int) -> None:
     """4 + 4 updates with a stop between them and 8 without leave the same bytes."""
     stopped, resumed, straight = (tmp_path / f"{name}.safetensors" for name in ("stopped", "resumed", "straight"))
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        trainer = PPO(door_key(), CONFIG, 3, 1500)
+        trainer = PPO(gym.make_vec(env_id, num_envs=8, split="train", max_steps=20), CONFIG, 3, 1500)
         for update in range(8):
             if update == 4:
                 save_training(stopped, trainer)
@@ -65,7 +66,7 @@ def test_resuming_in_a_fresh_process_equals_never_having_stopped(tmp_path: Path,
         save_training(straight, trainer)
     finally:
         torch.set_num_threads(before)
-    arguments = [str(stopped), str(resumed), str(threads)]
+    arguments = [str(stopped), str(resumed), str(threads), env_id]
     subprocess.run([sys.executable, "-c", CONTINUE, *arguments], check=True, timeout=300)
     assert trainer.statistics.counts.min() >= 2
     assert report["learning_rate"] < CONFIG.learning_rate

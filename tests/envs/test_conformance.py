@@ -104,6 +104,22 @@ def flat(observation: Any) -> Any:
     return observation["rgb"] if isinstance(observation, dict) else observation
 
 
+@every_id
+def test_a_state_put_back_plays_on_exactly(name: str) -> None:
+    """… and is made of plain numbers, which any file can hold."""
+    envs = gym.make_vec(name, num_envs=3, camera=cameras_of(name)[0])
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(6)]
+    envs.step(actions[0])
+    state = envs.unwrapped.get_state()
+    assert {array.dtype.kind for array in state.values()} <= set("biuf")
+    first = [envs.step(action)[1:4] for action in actions[1:]]
+    envs.unwrapped.set_state(state)
+    again = [envs.step(action)[1:4] for action in actions[1:]]
+    np.testing.assert_array_equal(first, again)
+
+
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 @pytest.mark.parametrize("name", FEW)
 def test_async_vector_env(name: str, context: str) -> None:
