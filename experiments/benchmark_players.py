@@ -103,7 +103,9 @@ def envpool_batch(env_id: str, num_envs: int, image_size: tuple[int, int] | None
         for row in actions:
             envs.step(row)
             if image_size is not None:
-                assert envs.render(env_ids=everyone).shape == (num_envs, *image_size, 3)
+                pictures = envs.render(env_ids=everyone)
+                assert pictures is not None
+                assert pictures.shape == (num_envs, *image_size, 3)
         return CHUNK * num_envs
 
     return play
