@@ -3,8 +3,8 @@
     python tests/envs/record_highway_statistics.py                       (all IDs that the file lacks; hours)
     python tests/envs/record_highway_statistics.py highway-v0 merge-v0   (these, where the file lacks them)
 
-Writes highway_statistics.json beside this file after every ID and policy, and goes on from there when started again.
-Every ID and policy is played in a process of its own: intersections change the constants of traffic for all others.
+Adds to highway_statistics.json beside this file after every 20 episodes, and goes on from there when started again.
+They are played in a process of their own: intersections change the constants of traffic for all other IDs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 FILE = Path(__file__).with_name("highway_statistics.json")
-EPISODES = 200
+EPISODES, AT_ONCE = 200, 20
 POLICIES = ("idle", "random", "faster")
 IDS = (  # the fastest first
     "two-way-v0", "merge-v0", "merge-generic-v0", "racetrack-v0", "racetrack-oval-v0", "racetrack-large-v0",
@@ -91,17 +91,31 @@ def summary(results: NDArray[np.float64]) -> dict[str, Any]:
     return {"episodes": len(results), **columns}
 
 
+def pooled(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    """The summary of both together (Chan, Golub, LeVeque 1979)."""
+    counts = a["episodes"], b["episodes"]
+    total: dict[str, Any] = {"episodes": sum(counts)}
+    for name in ("return", "length"):
+        apart = b[name]["mean"] - a[name]["mean"]
+        squares = sum((count - 1) * side[name]["deviation"] ** 2 for count, side in zip(counts, (a, b), strict=True))
+        squares += apart**2 * counts[0] * counts[1] / sum(counts)
+        mean = a[name]["mean"] + apart * counts[1] / sum(counts)
+        total[name] = {"mean": mean, "deviation": (squares / (sum(counts) - 1)) ** 0.5}
+    return total
+
+
 def read() -> dict[str, Any]:
     """What has been recorded; by ID and policy under "statistics"."""
     return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"statistics": {}}
 
 
 def add(env_id: str, policy: str, result: dict[str, Any]) -> None:
-    """Write one result into the file, beside those that another process may have added meanwhile."""
+    """Write a result into the file, with what is there; another process may have added to it meanwhile."""
     recorded = read()
     recorded["versions"] = {name: version(name) for name in ("highway-env", "gymnasium", "numpy")}
-    recorded["seeds"] = f"0 to {EPISODES - 1}"
-    recorded["statistics"].setdefault(env_id, {})[policy] = result
+    recorded["seeds"] = "0 to episodes - 1"
+    policies = recorded["statistics"].setdefault(env_id, {})
+    policies[policy] = pooled(policies[policy], result) if policy in policies else result
     temporary = FILE.with_name(f".{FILE.name}.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, FILE)
@@ -109,14 +123,16 @@ def add(env_id: str, policy: str, result: dict[str, Any]) -> None:
 
 def main(ids: list[str]) -> None:
     for env_id in ids or IDS:
-        for policy in POLICIES:
-            if policy in read()["statistics"].get(env_id, {}):
-                continue
-            start = time.perf_counter()
-            with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                result = summary(process.submit(play_original, env_id, policy, range(EPISODES)).result())
-            add(env_id, policy, result)
-            print(f"{env_id} {policy}: {time.perf_counter() - start:.0f} s, {result}", flush=True)
+        for start in range(0, EPISODES, AT_ONCE):
+            for policy in POLICIES:
+                done = read()["statistics"].get(env_id, {}).get(policy, {"episodes": 0})["episodes"]
+                if done > start:
+                    continue
+                began = time.perf_counter()
+                with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                    results = process.submit(play_original, env_id, policy, range(start, start + AT_ONCE)).result()
+                add(env_id, policy, summary(results))
+                print(f"{env_id} {policy} from {start}: {time.perf_counter() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
