@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visnav.agents.distributions import Categorical
+from visnav.agents.distributions import Categorical, Noise
 from visnav.agents.policy import ActorCritic, as_dict
 
 
@@ -20,12 +20,13 @@ class Actor:
 
     def __init__(self, policy: ActorCritic, greedy: bool = False, seed: int = 0) -> None:
         self.policy, self.greedy = policy, greedy
-        self.generator = torch.Generator().manual_seed(seed)
-        self.past: list[dict[str, Tensor]] = []
+        self.noise = Noise(torch.Generator().manual_seed(seed))
+        self.start()
 
     def start(self) -> None:
-        """Forget the frames of the episode before; to be called when one starts."""
-        self.past = []
+        """Forget the episode before; to be called when one starts."""
+        self.past: list[dict[str, Tensor]] = []
+        self.memory = self.policy.start(1)
 
     @torch.no_grad()
     def act(self, observation: Any) -> tuple[int | np.ndarray, np.ndarray]:
@@ -39,8 +40,8 @@ class Actor:
             else value
             for name, value in sensors.items()
         }
-        distribution, _ = self.policy(stacked)
-        chosen = distribution.mode() if self.greedy else distribution.sample(self.generator)
+        distribution, _, self.memory = self.policy(stacked, self.memory)
+        chosen = distribution.mode() if self.greedy else distribution.sample(self.noise)
         action = self.policy.action_array(chosen)[0]
         if isinstance(distribution, Categorical):
             return int(action), distribution.log_probs[0].exp().numpy()

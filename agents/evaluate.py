@@ -1,6 +1,7 @@
 """How well a policy does, and how much worse on levels that it has not seen: every episode counted once."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from visnav.agents.distributions import Noise
 from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import RolloutBuffer
 from visnav.agents.worlds import Worlds
@@ -49,8 +51,8 @@ class Player:
 
     def __init__(self, policy: ActorCritic, envs: Worlds, greedy: bool = False, seed: int = 0) -> None:
         self.policy, self.envs, self.greedy = policy, envs, greedy
-        self.generator = torch.Generator().manual_seed(seed)
-        self.buffer = RolloutBuffer(envs, 1, policy.frames)
+        self.noise = Noise(torch.Generator().manual_seed(seed))
+        self.buffer = RolloutBuffer(envs, 1, policy.frames, policy.config.memory)
 
     def reset(self, **kwargs: Any) -> dict[str, Any]:
         """Reset the worlds (keywords as theirs) and give their info."""
@@ -63,8 +65,9 @@ class Player:
         """Act once in every world: actions, reward, terminated, truncated, info."""
         buffer = self.buffer
         buffer.restart(buffer.carry())
-        distribution, _ = self.policy(buffer.observation(0))
-        chosen = distribution.mode() if self.greedy else distribution.sample(self.generator)
+        distribution, _, memory = self.policy(buffer.observation(0), buffer.memories[0], buffer.fresh(0, 1))
+        buffer.memories[1] = memory
+        chosen = distribution.mode() if self.greedy else distribution.sample(self.noise)
         actions = self.policy.action_array(chosen)
         _, reward, terminated, truncated, info = self.envs.step(actions, out=buffer.row(1))
         buffer.terminated[0], buffer.truncated[0] = torch.from_numpy(terminated), torch.from_numpy(truncated)
@@ -111,15 +114,15 @@ def evaluate(policy: ActorCritic, envs: Worlds, episodes: int, greedy: bool = Fa
     )
 
 
-class Difference(NamedTuple):
-    """An estimated difference and its 95 % confidence interval."""
+class Estimate(NamedTuple):
+    """An estimate, such as of a difference, and its 95 % confidence interval."""
 
     estimate: float
     low: float
     high: float
 
 
-def generalization_gap(train: Evaluation, test: Evaluation) -> dict[str, Difference]:
+def generalization_gap(train: Evaluation, test: Evaluation) -> dict[str, Estimate]:
     """What is lost from training to test levels: `success`, `return` and `length` of train minus those of test.
 
     The interval is Newcombe's for success and Welch's for the means of return and length. Episodes are taken to be
@@ -140,21 +143,44 @@ def wilson(successes: np.ndarray) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def newcombe(first: np.ndarray, second: np.ndarray) -> Difference:
-    """Difference of two success rates with the hybrid score interval (Newcombe 1998, method 10); two of (E,) bool."""
+def newcombe(first: np.ndarray, second: np.ndarray) -> Estimate:
+    """Estimate of two success rates with the hybrid score interval (Newcombe 1998, method 10); two of (E,) bool."""
     p, q = float(first.mean()), float(second.mean())
     (p_low, p_high), (q_low, q_high) = wilson(first), wilson(second)
     below, above = math.hypot(p - p_low, q_high - q), math.hypot(p_high - p, q - q_low)
-    return Difference(p - q, p - q - below, p - q + above)
+    return Estimate(p - q, p - q - below, p - q + above)
 
 
-def welch(first: np.ndarray, second: np.ndarray) -> Difference:
-    """Difference of two means with the normal interval of unequal variances (Welch 1947); two of (E,).
+def welch(first: np.ndarray, second: np.ndarray) -> Estimate:
+    """Estimate of two means with the normal interval of unequal variances (Welch 1947); two of (E,).
 
     Fewer than two values on a side tell nothing about their spread: the interval is infinite.
     """
     estimate = float(first.mean() - second.mean())
     if min(len(first), len(second)) < 2:
-        return Difference(estimate, -math.inf, math.inf)
+        return Estimate(estimate, -math.inf, math.inf)
     half = Z * math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
-    return Difference(estimate, estimate - half, estimate + half)
+    return Estimate(estimate, estimate - half, estimate + half)
+
+
+def interquartile_mean(scores: np.ndarray) -> np.ndarray:
+    """Mean of the middle half of (…, E), over the last axis; fewer than four scores leave none out.
+
+    Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (arXiv:2108.13264).
+    """
+    cut = scores.shape[-1] // 4
+    return np.sort(scores, -1)[..., cut : scores.shape[-1] - cut].mean(-1)
+
+
+def stratified_interval(strata: Sequence[np.ndarray], seed: int = 0, draws: int = 10_000) -> Estimate:
+    """Interquartile mean of the scores of runs, with its 95 % percentile bootstrap interval.
+
+    Args:
+        strata: for each task the scores (runs,); runs are drawn again within their task, as in the same paper.
+        seed: of the draws.
+        draws: number of bootstrap samples.
+    """
+    random = np.random.default_rng(seed)
+    drawn = [scores[random.integers(len(scores), size=(draws, len(scores)))] for scores in strata]
+    low, high = np.quantile(interquartile_mean(np.concatenate(drawn, 1)), (0.025, 0.975))
+    return Estimate(float(interquartile_mean(np.concatenate(strata))), float(low), float(high))

@@ -10,14 +10,17 @@ What each sensor of the observation becomes, by its space:
 | MultiDiscrete([v] * L) | `mission` token ids | sum of one embedding per (position, token) |
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from visnav.agents.distributions import Categorical, DiagonalGaussian
+from visnav.agents.distributions import Beta, Categorical, DiagonalGaussian, Distribution, SquashedGaussian
+from visnav.agents.memory import MinGRU
 from visnav.perception.encoders import ENCODERS
 
 TEXT_SIZE = 32  # numbers that a mission becomes
@@ -75,19 +78,17 @@ class OneHot(nn.Module):
         self.count, self.start = count, start
 
     def forward(self, values: Tensor) -> Tensor:
-        return nn.functional.one_hot(values.long() - self.start, self.count).float()
+        return F.one_hot(values.long() - self.start, self.count).float()
 
 
 def sensor_module(name: str, space: gym.Space, encoder: str, frames: int) -> tuple[nn.Module, int]:
     """The module that reads one sensor, and the length of its vector (the table at the top).
 
     Raises:
-        ValueError: no module reads such a space, or the encoder is unknown.
+        ValueError: no module reads such a space.
     """
     match space:
         case gym.spaces.Box(shape=(height, width, channels)):
-            if encoder not in ENCODERS:
-                raise ValueError(f"unknown encoder {encoder!r}; choose one of {', '.join(ENCODERS)}")
             module = ENCODERS[encoder]((height, width, channels * frames))
             return module, module.output_size
         case gym.spaces.Box(shape=(size,)):
@@ -103,58 +104,90 @@ def sensor_module(name: str, space: gym.Space, encoder: str, frames: int) -> tup
     )
 
 
+DISTRIBUTIONS = ("gaussian", "state_gaussian", "squashed", "beta")
+# Least and greatest log standard deviation where it depends on the state. With e⁻⁵ in place of e⁻², deviations collapse
+# where one action was right a few times, and the next update leaps (KL of 30 on a bandit).
+DEVIATIONS = (-2.0, 1.0)
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What a policy is made of."""
+
+    encoder: str = "patch"
+    """Image encoder: patch, nature, impala or impoola."""
+    frames: int = 1
+    """Images stacked for the encoder; 1 is the current one alone."""
+    memory: int = 0
+    """Units of a recurrent memory (minGRU); 0 is none."""
+    distribution: str = "gaussian"
+    """Of continuous actions: gaussian, state_gaussian (whose deviation the state tells), squashed (by tanh), beta."""
+    precision: str = "auto"
+    """Of the encoder: bf16, fp32, or auto, which takes bf16 where the CPU has it in hardware."""
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise ValueError(f"frames must be greater than 0, got {self.frames}")
+        if self.memory < 0:
+            raise ValueError(f"memory must be 0 or more units, got {self.memory}")
+        for name, value, allowed in (
+            ("encoder", self.encoder, tuple(ENCODERS)),
+            ("distribution", self.distribution, DISTRIBUTIONS),
+        ):
+            if value not in allowed:
+                raise ValueError(f"unknown {name} {value!r}; choose one of {', '.join(allowed)}")
+        uses_bfloat16(self.precision)
+
+
 class ActorCritic(nn.Module):
-    """Policy and value on one encoder (and a hidden layer where several sensors meet).
+    """Policy and value on one encoder, a hidden layer where several sensors meet, and a memory where asked for.
 
     Args:
         observation_space: of one world, not of the batch: Box or Dict.
-        action_space: Discrete, or Box (a diagonal Gaussian with a learned, state-independent deviation).
-        encoder: name in `visnav.perception.encoders.ENCODERS`.
-        frames: length of the stack of images that the encoder sees; 1 means the current one only.
-        precision: `auto`, `bf16` or `fp32` for the encoder; heads and losses are always float32.
+        action_space: Discrete, or Box, whose actions are drawn in [-1, 1] and stretched to its bounds.
+        config: encoder, memory, distribution.
+        values: numbers that the critic gives, one a stream of rewards.
         seed: of the initial weights.
 
+    Attributes:
+        memory: the MinGRU, or None.
+
     Raises:
-        ValueError: a space, encoder or precision that the policy does not know.
+        ValueError: a space that the policy does not know.
     """
 
     def __init__(
         self,
         observation_space: gym.Space,
         action_space: gym.Space,
-        encoder: str = "patch",
-        frames: int = 1,
-        precision: str = "auto",
+        config: PolicyConfig,
+        values: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.in_bfloat16 = uses_bfloat16(precision)
-        self.frames = frames
+        self.config = config
+        self.in_bfloat16 = uses_bfloat16(config.precision)
         self.action_space = action_space
         self.first_action = int(getattr(action_space, "start", 0))
         # torch's layers draw their first weights from the global generator: give it back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self._build(observation_space, action_space, encoder)
+            self._build(observation_space, action_space, values)
 
-    def _build(self, observation_space: gym.Space, action_space: gym.Space, encoder: str) -> None:
+    def _build(self, observation_space: gym.Space, action_space: gym.Space, values: int) -> None:
+        config = self.config
         self.sensors = nn.ModuleDict()
         size = 0
         for name, space in as_dict(observation_space).items():
-            self.sensors[name], width = sensor_module(name, space, encoder, self.frames)
+            self.sensors[name], width = sensor_module(name, space, config.encoder, config.frames)
             size += width
         self.trunk: nn.Module = nn.Identity()
         if len(self.sensors) > 1:
             self.trunk, size = nn.Sequential(nn.Linear(size, 256), nn.ReLU()), 256
-        match action_space:
-            case gym.spaces.Discrete():
-                outputs = int(action_space.n)
-            case gym.spaces.Box(shape=(outputs,)):
-                self.log_std = nn.Parameter(torch.zeros(outputs))
-            case _:
-                raise ValueError(f"the policy cannot act in {action_space}: it knows Discrete and Box(d,)")
-        self.actor = nn.Linear(size, outputs)
-        self.critic = nn.Linear(size, 1)
+        self.memory = MinGRU(size, config.memory) if config.memory else None
+        size += config.memory
+        self.actor = nn.Linear(size, self._actor_outputs(action_space))
+        self.critic = nn.Linear(size, values)
         # Orthogonal weights, zero biases, a nearly uniform first policy: Andrychowicz et al. 2021 (arXiv:2006.05990).
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
@@ -162,21 +195,90 @@ class ActorCritic(nn.Module):
                 nn.init.orthogonal_(module.weight, gain)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        if self.memory is not None:
+            self.memory.reset_parameters()
 
-    def forward(self, observation: dict[str, Tensor]) -> tuple[Categorical | DiagonalGaussian, Tensor]:
-        """The distribution over actions and the values (B,) float32 of a batch of observations."""
+    def _actor_outputs(self, space: gym.Space) -> int:
+        """How many numbers say what the distribution of actions is."""
+        match space:
+            case gym.spaces.Discrete():
+                return int(space.n)
+            case gym.spaces.Box(shape=(size,)) if self.config.distribution == "gaussian":
+                self.log_std = nn.Parameter(torch.zeros(size))
+                return size
+            case gym.spaces.Box(shape=(size,)) if space.is_bounded():
+                return 2 * size
+            case gym.spaces.Box(shape=(_,)):
+                raise ValueError(f"distribution={self.config.distribution!r} needs bounds; {space} has none")
+        raise ValueError(f"the policy cannot act in {space}: it knows Discrete and Box(d,)")
+
+    @property
+    def frames(self) -> int:
+        """Images stacked for the encoder."""
+        return self.config.frames
+
+    def start(self, rows: int) -> Tensor:
+        """The memory (rows, config.memory) before anything was seen."""
+        return torch.zeros(rows, self.config.memory)
+
+    def forward(
+        self, observation: dict[str, Tensor], memory: Tensor | None = None, fresh: Tensor | None = None
+    ) -> tuple[Distribution, Tensor, Tensor]:
+        """What to do in B = T · N situations: T steps of N worlds, one after another.
+
+        Args:
+            observation: B rows a sensor, those of the first step first.
+            memory: (N, config.memory) before the first step; None for an empty one.
+            fresh: (T, N) bool, which rows begin an episode; None for one step in which none does.
+
+        Returns:
+            Distribution over actions (B rows), values (B, streams) float32, and the memory after the last step.
+        """
+        hidden = self.hidden(observation)
+        if self.memory is None:
+            memory = self.start(0) if memory is None else memory
+        else:
+            memory = self.start(len(hidden)) if memory is None else memory
+            fresh = torch.zeros(1, len(hidden), dtype=torch.bool) if fresh is None else fresh
+            remembered = self.memory(hidden.unflatten(0, fresh.shape), memory, fresh)
+            hidden, memory = torch.cat([hidden, remembered.flatten(0, 1)], 1), remembered[-1]
+        return self._distribution(self.actor(hidden)), self.critic(hidden), memory
+
+    def hidden(self, observation: dict[str, Tensor]) -> Tensor:
+        """What the sensors say (B, size) float32, before memory."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
             vectors = [module(observation[name]) for name, module in self.sensors.items()]
-        hidden = self.trunk(torch.cat([vector.float() for vector in vectors], 1))
-        outputs = self.actor(hidden)
-        distribution = (
-            Categorical(outputs)
-            if isinstance(self.action_space, gym.spaces.Discrete)
-            else DiagonalGaussian(outputs, self.log_std)
-        )
-        return distribution, self.critic(hidden).squeeze(1)
+        return self.trunk(torch.cat([vector.float() for vector in vectors], 1))
+
+    def _distribution(self, outputs: Tensor) -> Distribution:
+        if isinstance(self.action_space, gym.spaces.Discrete):
+            return Categorical(outputs)
+        if self.config.distribution == "gaussian":
+            return DiagonalGaussian(outputs, self.log_std)
+        first, second = outputs.chunk(2, -1)
+        if self.config.distribution == "beta":
+            return Beta(1 + F.softplus(first), 1 + F.softplus(second))
+        return self._over_a_box(first, second.clamp(*DEVIATIONS))
 
     def action_array(self, actions: Tensor) -> np.ndarray:
-        """Sampled actions (N, …) as the array that the worlds' `step` takes: a Gaussian's are clipped to the Box."""
-        array, space = actions.numpy(), self.action_space
-        return array.clip(space.low, space.high) if isinstance(space, gym.spaces.Box) else array + self.first_action
+        """Actions in the distribution's numbers (N, …) as the array that the worlds' `step` takes."""
+        space = self.action_space
+        if isinstance(space, gym.spaces.Discrete):
+            return actions.numpy() + self.first_action
+        if not space.is_bounded():
+            return actions.numpy().clip(space.low, space.high)
+        return space.low + (self._over_a_box.bounded(actions).numpy() + 1) / 2 * (space.high - space.low)
+
+    def own_numbers(self, actions: np.ndarray) -> Tensor:
+        """What `action_array` makes these actions of; at the very edge of a Box what is a little inside."""
+        space = self.action_space
+        if isinstance(space, gym.spaces.Discrete):
+            return torch.from_numpy(actions - self.first_action)
+        if not space.is_bounded():
+            return torch.from_numpy(actions)
+        return self._over_a_box.own_numbers(torch.from_numpy(2 * (actions - space.low) / (space.high - space.low) - 1))
+
+    @property
+    def _over_a_box(self) -> type[DiagonalGaussian] | type[Beta]:
+        kinds = {"squashed": SquashedGaussian, "beta": Beta}
+        return kinds.get(self.config.distribution, DiagonalGaussian)

@@ -1,10 +1,12 @@
 """Proximal policy optimisation: Schulman et al. 2017 (arXiv:1707.06347), in the form of CleanRL's ppo.py.
 
-`rollout` and `gae` (visnav.agents.rollout) and `update` are the three stages; `PPO` holds what lives between
+`rollout` and `gae` (visnav.agents.rollout) and `PPO.update` are the three stages; `PPO` holds what lives between
 them and repeats them.
 """
 
 import dataclasses
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gymnasium as gym
@@ -12,13 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visnav.agents.policy import ActorCritic
-from visnav.agents.rollout import EpisodeStatistics, ReturnScale, RolloutBuffer, gae, rollout
+from visnav.agents.curiosity import Curiosity
+from visnav.agents.distributions import Distribution, Noise
+from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
+from visnav.agents.ranks import ALONE, Ranks
+from visnav.agents.rollout import EPISODES, EpisodeStatistics, ReturnScale, RolloutBuffer, gae, is_image, rollout
 from visnav.agents.worlds import Worlds
 
 
 @dataclass(frozen=True)
-class PPOConfig:
+class PPOConfig(PolicyConfig):
     """Hyper-parameters of PPO and of the policy that it trains."""
 
     num_envs: int = 256
@@ -53,30 +58,26 @@ class PPOConfig:
     """Give the advantages of a minibatch mean 0 and deviation 1. Before the first reward that makes noise loud."""
     scale_rewards: bool = False
     """Divide rewards by the running deviation of the discounted return."""
-    encoder: str = "patch"
-    """Image encoder: patch, nature, impala or impoola."""
-    frames: int = 1
-    """Images stacked for the encoder; 1 is the current one alone."""
-    precision: str = "auto"
-    """Of the encoder: bf16, fp32, or auto, which takes bf16 where the CPU has it in hardware."""
+    curiosity: float = 0.0
+    """Weight of the advantage of what is new (RND); 0 is none."""
+    curiosity_gamma: float = 0.99
+    """Discount of novelty, which flows across the ends of episodes."""
+    curiosity_share: float = 0.25
+    """Share of the steps that the predictor of novelty learns from."""
 
     def __post_init__(self) -> None:
-        positive = (
-            "num_envs",
-            "num_steps",
-            "epochs",
-            "minibatches",
-            "learning_rate",
-            "max_grad_norm",
-            "frames",
-            "adam_eps",
-        )
-        for name in positive:
+        super().__post_init__()
+        for name in ("num_envs", "num_steps", "epochs", "minibatches", "learning_rate", "max_grad_norm", "adam_eps"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be greater than 0, got {getattr(self, name)}")
-        for name in ("gamma", "gae_lambda"):
+        for name in ("gamma", "gae_lambda", "curiosity_gamma", "curiosity_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if self.memory and self.num_envs % self.minibatches:
+            raise ValueError(
+                "with a memory, minibatches are made of whole worlds: minibatches must divide num_envs = "
+                f"{self.num_envs}, got {self.minibatches}"
+            )
         if self.num_envs * self.num_steps % self.minibatches:
             raise ValueError(
                 f"minibatches must divide num_envs * num_steps = {self.num_envs * self.num_steps}, "
@@ -86,45 +87,97 @@ class PPOConfig:
 
 @dataclass(frozen=True)
 class Minibatch:
-    """Rows of a rollout, shuffled: B of them.
+    """Rows of a rollout: B of them, shuffled; with a memory T steps of B / T worlds, the first steps first.
 
-    `weights` (B,) float32 are 1 for steps that the agent took and 0 for skipped rows.
+    `weights` (B,) float32 are 1 for steps that the agent took and 0 for skipped rows. `memory` (worlds, units) is that
+    before the first row, and `fresh` (T, worlds) bool says which rows begin an episode. `returns` are (B, streams).
+    `lot` (B,) float32 are numbers in [0, 1): for each share, those below it are that share of the rows, at random.
     """
 
     observation: dict[str, Tensor]
+    memory: Tensor
+    fresh: Tensor
     actions: Tensor
     log_probs: Tensor
     advantages: Tensor
     returns: Tensor
     weights: Tensor
+    lot: Tensor
 
 
-def normalised(advantages: Tensor, weights: Tensor) -> Tensor:
-    """Advantages (B,) with mean 0 and (unbiased) deviation 1 over the rows of weight 1."""
-    count = weights.sum()
-    centred = advantages - (advantages * weights).sum() / count
-    return centred / (((centred**2 * weights).sum() / (count - 1)).sqrt() + 1e-8)
+def minibatches(
+    buffer: RolloutBuffer,
+    advantages: Tensor,
+    returns: Tensor,
+    count: int,
+    generator: torch.Generator,
+    ranks: Ranks = ALONE,
+) -> Iterator[Minibatch]:
+    """One pass over the rollout, shuffled, in `count` parts, of which this rank has its rows.
+
+    Args:
+        advantages: (T, N).
+        returns: (T, N, streams), targets of the values.
+        generator: of the order; the same in every rank.
+    """
+    steps, worlds = advantages.shape
+    flat = {
+        "actions": buffer.actions.flatten(0, 1),
+        "log_probs": buffer.log_probs.flatten(),
+        "advantages": advantages.flatten(),
+        "returns": returns.flatten(0, 1),
+        "weights": (~buffer.skipped[:-1]).flatten().float(),
+    }
+    keeps_time = buffer.memories.shape[-1] > 0
+    units = worlds * ranks.count * (1 if keeps_time else steps)
+    fresh = buffer.fresh(0, steps)
+    for part in torch.randperm(units, generator=generator).split(units // count):
+        lot = torch.arange(len(part)) / len(part)
+        step, world = part // (worlds * ranks.count), part % (worlds * ranks.count)
+        own = world // worlds == ranks.rank
+        step, world, lot = step[own], world[own] - ranks.rank * worlds, lot[own]
+        if keeps_time:
+            index = (torch.arange(steps).unsqueeze(1) * worlds + world).flatten()
+            lot = lot.repeat(steps)
+            memory, begins = buffer.memories[0][world], fresh[:, world]
+        else:
+            index = step * worlds + world
+            memory, begins = buffer.memories[0][:0], fresh[:1, :0]
+        rows = {name: values[index] for name, values in flat.items()}
+        yield Minibatch(buffer.gather(index), memory, begins, **rows, lot=lot)
 
 
-def ppo_loss(policy: ActorCritic, batch: Minibatch, config: PPOConfig) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of a minibatch (a scalar) and what to report of it, detached.
+def normalised(advantages: Tensor, weights: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    """Advantages (B,) with mean 0 and (unbiased) deviation 1 over the rows of weight 1, of all ranks."""
+    count = ranks.total(weights.sum())
+    centred = advantages - ranks.total((advantages * weights).sum()) / count
+    return centred / ((ranks.total((centred**2 * weights).sum()) / (count - 1)).sqrt() + 1e-8)
+
+
+def ppo_loss(
+    policy: ActorCritic,
+    batch: Minibatch,
+    config: PPOConfig,
+    ranks: Ranks = ALONE,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a minibatch (a scalar) and what to report of it, detached; of several ranks, this one's share.
 
     Clipped surrogate + value_coef · ½ (V - target)² - entropy_coef · entropy, each a mean over the steps taken.
     """
-    distribution, values = policy(batch.observation)
+    distribution, values, _ = policy(batch.observation, batch.memory, batch.fresh)
     log_ratio = distribution.log_prob(batch.actions) - batch.log_probs
     ratio = log_ratio.exp()
     advantages = batch.advantages
     if config.normalise_advantages:
-        advantages = normalised(advantages, batch.weights)
+        advantages = normalised(advantages, batch.weights, ranks)
     surrogate = torch.minimum(ratio * advantages, ratio.clamp(1 - config.clip, 1 + config.clip) * advantages)
-    count = batch.weights.sum()
+    count = ranks.total(batch.weights.sum())
 
     def mean(rows: Tensor) -> Tensor:
         return (rows * batch.weights).sum() / count
 
     policy_loss = -mean(surrogate)
-    value_loss = 0.5 * mean((values - batch.returns) ** 2)
+    value_loss = 0.5 * mean(((values - batch.returns) ** 2).sum(1))
     entropy = mean(distribution.entropy())
     loss = policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy
     with torch.no_grad():
@@ -138,45 +191,6 @@ def ppo_loss(policy: ActorCritic, batch: Minibatch, config: PPOConfig) -> tuple[
     return loss, {name: value.detach() for name, value in report.items()}
 
 
-def update(
-    policy: ActorCritic,
-    optimizer: torch.optim.Optimizer,
-    buffer: RolloutBuffer,
-    advantages: Tensor,
-    config: PPOConfig,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    """`epochs` passes over the rollout in shuffled minibatches, an optimiser step each.
-
-    Args:
-        advantages: (T, N), from `gae`.
-
-    Returns:
-        Means over the minibatches, as scalars that nobody has read yet: `policy_loss`, `value_loss`, `entropy`,
-        `approx_kl`, `clip_fraction`, `grad_norm`.
-    """
-    flat = {
-        "actions": buffer.actions.flatten(0, 1),
-        "log_probs": buffer.log_probs.flatten(),
-        "advantages": advantages.flatten(),
-        "returns": (advantages + buffer.values[:-1]).flatten(),
-        "weights": (~buffer.skipped[:-1]).flatten().float(),
-    }
-    rows = advantages.numel()
-    reports = []
-    for _ in range(config.epochs):
-        order = torch.randperm(rows, generator=generator)
-        for index in order.split(rows // config.minibatches):
-            batch = Minibatch(buffer.gather(index), **{name: values[index] for name, values in flat.items()})
-            loss, report = ppo_loss(policy, batch, config)
-            optimizer.zero_grad()
-            loss.backward()
-            report["grad_norm"] = nn.utils.clip_grad_norm_(policy.parameters(), config.max_grad_norm)
-            optimizer.step()
-            reports.append(report)
-    return {name: torch.stack([report[name] for report in reports]).mean() for name in reports[0]}
-
-
 class PPO:
     """A policy in training on a batch of worlds, from the first step to the last.
 
@@ -184,59 +198,138 @@ class PPO:
         envs: `config.num_envs` worlds in NEXT_STEP mode whose `step` takes `out=` (visnav.envs.gym.VectorEnv).
         config: hyper-parameters.
         seed: of the weights, the worlds, the actions and the order of minibatches.
-        total_steps: world steps over which the learning rate falls.
+        total_steps: world steps, of all ranks, over which the learning rate falls.
+        ranks: the processes that share this training; `envs` are this one's worlds.
 
     Raises:
         ValueError: the worlds are of another number or autoreset mode, or the policy cannot read or act in them.
     """
 
-    def __init__(self, envs: Worlds, config: PPOConfig, seed: int = 0, total_steps: int = 10**6) -> None:
+    def __init__(
+        self,
+        envs: Worlds,
+        config: PPOConfig,
+        seed: int = 0,
+        total_steps: int = 10**6,
+        ranks: Ranks = ALONE,
+    ) -> None:
         mode = envs.metadata.get("autoreset_mode")
         if mode != gym.vector.AutoresetMode.NEXT_STEP:
             raise ValueError(f"PPO needs worlds with autoreset_mode NEXT_STEP, which keeps final frames; got {mode}")
         if envs.num_envs != config.num_envs:
             raise ValueError(f"config.num_envs is {config.num_envs}, but the batch has {envs.num_envs} worlds")
-        self.envs, self.config, self.total_steps = envs, config, total_steps
-        self.policy = ActorCritic(
-            envs.single_observation_space,
-            envs.single_action_space,
-            config.encoder,
-            config.frames,
-            config.precision,
-            seed,
-        )
+        self.envs, self.config, self.total_steps, self.ranks = envs, config, total_steps, ranks
+        streams = 2 if config.curiosity else 1
+        self.policy = ActorCritic(envs.single_observation_space, envs.single_action_space, config, streams, seed)
+        self.curiosity = self._make_curiosity(seed) if config.curiosity else None
+        learned = [*self.policy.parameters(), *(self.curiosity.predictor.parameters() if self.curiosity else ())]
         self.optimizer = torch.optim.Adam(
-            self.policy.parameters(),
-            lr=config.learning_rate,
-            betas=(0.9, config.adam_beta2),
-            eps=config.adam_eps,
-            fused=True,
+            learned, lr=config.learning_rate, betas=(0.9, config.adam_beta2), eps=config.adam_eps, fused=True
         )
         self.generator = torch.Generator().manual_seed(seed)
-        self.buffer = RolloutBuffer(envs, config.num_steps, config.frames)
-        self.statistics = EpisodeStatistics(config.num_envs)
+        self.noise = Noise(self.generator, ranks.rank, ranks.count)
+        self.buffer = RolloutBuffer(envs, config.num_steps, config.frames, config.memory, streams)
+        self.statistics = EpisodeStatistics(config.num_envs, -(-EPISODES // ranks.count))
         self.return_scale = ReturnScale(config.num_envs, config.gamma)
         self.steps = 0
         # Seeds far apart: worlds seeded s, s + 1, … would share all but one level between runs 0 and 1.
-        seeds = np.random.SeedSequence(seed).generate_state(config.num_envs).tolist()
-        envs.reset(seed=seeds, out=self.buffer.row(config.num_steps))
+        seeds = np.random.SeedSequence(seed).generate_state(config.num_envs * ranks.count)
+        own = seeds[ranks.rank * config.num_envs :][: config.num_envs].tolist()
+        envs.reset(seed=own, out=self.buffer.row(config.num_steps))
+
+    def _make_curiosity(self, seed: int) -> Curiosity:
+        images = {name: space for name, space in as_dict(self.envs.single_observation_space).items() if is_image(space)}
+        if not images:
+            raise ValueError(f"curiosity looks at images; {self.envs.single_observation_space} has none")
+        name, space = next(iter(images.items()))
+        return Curiosity(space.shape or (), name, self.config.num_envs, self.config.curiosity_gamma, seed)
 
     def iterate(self) -> dict[str, float]:
-        """One rollout and one update; returns what `update` reports, episode means, and the learning rate."""
+        """One rollout and one update; returns what `update` reports, episode means, and the learning rate.
+
+        Raises:
+            FloatingPointError: a reward, an observation or a loss is not finite; nothing was learned from it.
+        """
         config, buffer = self.config, self.buffer
         buffer.restart(buffer.carry())
-        rollout(self.policy, self.envs, buffer, self.generator, self.statistics)
-        rewards = self.return_scale.scale(buffer) if config.scale_rewards else buffer.rewards
-        advantages = gae(rewards, buffer.values, buffer.terminated, buffer.truncated, config.gamma, config.gae_lambda)
+        rollout(self.policy, self.envs, buffer, self.choose, self.statistics)
+        buffer.check_finite(self.steps)
         rate = self.learning_rate()
         self.optimizer.param_groups[0]["lr"] = rate
-        report = update(self.policy, self.optimizer, buffer, advantages, config, self.generator)
-        self.steps += config.num_envs * config.num_steps
+        report = self.update(*self.advantages())
+        learned = {name: float(value) for name, value in report.items()}
+        if not all(map(math.isfinite, learned.values())):
+            raise FloatingPointError(
+                f"the update after {self.steps} steps gave {learned}: lower the learning rate ({rate:g}) or scale the "
+                "rewards, and go on from the last checkpoint"
+            )
+        self.steps += config.num_envs * config.num_steps * self.ranks.count
+        means = torch.tensor(list(self.statistics.means().values()), dtype=torch.float64)
         return {
-            **self.statistics.means(),
+            **dict(zip(self.statistics.means(), (self.ranks.total(means) / self.ranks.count).tolist(), strict=True)),
             "learning_rate": rate,
-            **{name: float(value) for name, value in report.items()},
+            **learned,
         }
+
+    def choose(self, distribution: Distribution) -> tuple[Tensor, np.ndarray]:
+        """Actions drawn from the policy, in its own numbers and as the worlds take them."""
+        actions = distribution.sample(self.noise)
+        return actions, self.policy.action_array(actions)
+
+    def advantages(self) -> tuple[Tensor, Tensor]:
+        """(T, N) advantages of the rollout, and (T, N, streams) what the values should have been."""
+        config, buffer = self.config, self.buffer
+        rewards = buffer.rewards
+        if config.scale_rewards:
+            rewards = self.return_scale.scale(rewards, buffer.skipped[:-1], self.ranks)
+        ends = buffer.terminated, buffer.truncated
+        streams = [gae(rewards, buffer.values[..., 0], *ends, config.gamma, config.gae_lambda)]
+        if self.curiosity:
+            novelty = self.curiosity.rewards(buffer, self.ranks)
+            never = torch.zeros_like(buffer.terminated)
+            discount = config.curiosity_gamma
+            streams.append(gae(novelty, buffer.values[..., 1], never, never, discount, config.gae_lambda))
+        both = torch.stack(streams, -1)
+        weights = torch.tensor([1.0, config.curiosity][: len(streams)])
+        return both @ weights, both + buffer.values[:-1]
+
+    def update(self, advantages: Tensor, returns: Tensor) -> dict[str, Tensor]:
+        """`epochs` passes over the rollout in shuffled minibatches, an optimiser step each.
+
+        Returns:
+            Means over the minibatches, as scalars that nobody has read yet: `policy_loss`, `value_loss`, `entropy`,
+            `approx_kl`, `clip_fraction`, `grad_norm`, and with curiosity `novelty_loss`.
+        """
+        config, ranks = self.config, self.ranks
+        learned = self.optimizer.param_groups[0]["params"]
+        reports, norms = [], []
+        for _ in range(config.epochs):
+            for batch in minibatches(self.buffer, advantages, returns, config.minibatches, self.generator, ranks):
+                loss, report = self.loss(batch)
+                self.optimizer.zero_grad()
+                loss.backward()
+                ranks.add_gradients(learned)
+                norms.append(nn.utils.clip_grad_norm_(learned, config.max_grad_norm))
+                self.optimizer.step()
+                reports.append(torch.stack([value.detach() for value in report.values()]))
+        means = ranks.total(torch.stack(reports)).mean(0)
+        return {**dict(zip(report, means, strict=True)), "grad_norm": torch.stack(norms).mean()}
+
+    def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """What a minibatch's optimiser step lowers, and what to report of it; of several ranks, this one's share."""
+        loss, report = ppo_loss(self.policy, batch, self.config, self.ranks)
+        if self.curiosity:
+            report["novelty_loss"] = novelty_loss = self._novelty_loss(batch)
+            loss = loss + novelty_loss
+        return loss, report
+
+    def _novelty_loss(self, batch: Minibatch) -> Tensor:
+        """The predictor's mean error on a share of the rows."""
+        assert self.curiosity
+        drawn = batch.lot < self.config.curiosity_share
+        weights = drawn.float() / self.ranks.total(drawn.sum()).clamp(min=1)
+        newest = batch.observation[self.curiosity.sensor][..., -self.curiosity.mean.shape[-1] :]
+        return self.curiosity.loss(newest[drawn], weights[drawn])
 
     def learning_rate(self) -> float:
         """The rate of the next update: linear from the first to the final one over `total_steps`."""
@@ -256,6 +349,7 @@ class PPO:
             "return_scale": self.return_scale.state(),
             "generator": {"state": self.generator.get_state().numpy()},
             "worlds": self.envs.get_state(),
+            "curiosity": self.curiosity.state() if self.curiosity else {},
         }
         arrays = {f"{group}/{name}": array for group, members in groups.items() for name, array in members.items()}
         return arrays, {"steps": self.steps, "ppo": dataclasses.asdict(self.config)}
@@ -279,6 +373,8 @@ class PPO:
             tensor.copy_(carry[name])
         self.statistics.load(groups["statistics"])
         self.return_scale.load(groups["return_scale"])
+        if self.curiosity:
+            self.curiosity.load(groups["curiosity"])
         self.generator.set_state(torch.tensor(groups["generator"]["state"]))
         self.steps = values["steps"]
 

@@ -5,6 +5,7 @@ frame, so that V(s_{t+1}) is there to bootstrap a truncated episode from; step t
 action is ignored), and that row is left out of every loss. `skipped` marks such rows.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -12,8 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visnav.agents.distributions import Distribution
 from visnav.agents.policy import ActorCritic, as_dict
+from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.worlds import Worlds
+
+EPISODES = 256  # least number that statistics cover
 
 
 def is_image(space: gym.Space) -> bool:
@@ -29,13 +34,15 @@ class RolloutBuffer:
             the stack of row 0 looks back on (images only).
         actions: (T, N) int64 or (T, N, d) float32.
         log_probs, rewards: (T, N) float32.
-        values: (T + 1, N) float32.
+        values: (T + 1, N, streams) float32.
+        memories: (2, N, config.memory) float32, the policy's memory before row 0 and before row T.
         terminated, truncated: (T, N) bool.
+        levels: (T, N) int64, the level that each step was taken in.
         skipped: (T + 1, N) bool, rows whose action the world ignores because it resets.
         age: (T + 1, N) int64, frames of the same episode before this one.
     """
 
-    def __init__(self, envs: Worlds, num_steps: int, frames: int = 1) -> None:
+    def __init__(self, envs: Worlds, num_steps: int, frames: int = 1, memory: int = 0, streams: int = 1) -> None:
         space, actions = envs.single_observation_space, envs.single_action_space
         self.num_steps, self.num_envs, self.frames = num_steps, envs.num_envs, frames
         rows = (num_steps, self.num_envs)
@@ -50,7 +57,9 @@ class RolloutBuffer:
         self.actions = torch.zeros((*rows, *(actions.shape or ())), dtype=torch.int64 if discrete else torch.float32)
         self.log_probs, self.rewards = torch.zeros(rows), torch.zeros(rows)
         self.terminated, self.truncated = (torch.zeros(rows, dtype=torch.bool) for _ in range(2))
-        self.values = torch.zeros(num_steps + 1, self.num_envs)
+        self.values = torch.zeros(num_steps + 1, self.num_envs, streams)
+        self.levels = torch.zeros(rows, dtype=torch.int64)
+        self.memories = torch.zeros(2, self.num_envs, memory)
         self.skipped = torch.zeros(num_steps + 1, self.num_envs, dtype=torch.bool)
         self.age = torch.zeros(num_steps + 1, self.num_envs, dtype=torch.int64)
 
@@ -83,21 +92,47 @@ class RolloutBuffer:
             return {name: array[t] for name, array in self.observations.items()}
         return self.gather(torch.arange(t * self.num_envs, (t + 1) * self.num_envs))
 
+    def fresh(self, start: int, stop: int) -> Tensor:
+        """(stop - start, N) bool, which of these rows begin an episode."""
+        return self.age[start:stop] == 0
+
+    def newest(self, sensor: str) -> Tensor:
+        """(T, N, …) what a sensor showed after each step."""
+        return self.observations[sensor][self._past[sensor] + 1 :]
+
     def follow(self, t: int) -> None:
         """Fill `skipped` and `age` of row t + 1 from what happened at step t."""
         self.skipped[t + 1] = self.terminated[t] | self.truncated[t]
         self.age[t + 1] = torch.where(self.skipped[t], 0, self.age[t] + 1)
 
+    def check_finite(self, before: int) -> None:
+        """See that the rollout holds numbers; `before` steps were taken before it.
+
+        Raises:
+            FloatingPointError: a reward or an observation is NaN or infinite; it says which, in which world, level and
+                step.
+        """
+        floats = {name: self.newest(name) for name, array in self.observations.items() if array.is_floating_point()}
+        for name, values in {"reward": self.rewards, **floats}.items():
+            if not bool(values.isfinite().all()):
+                t, n = (~values.isfinite()).flatten(2 if values.ndim > 2 else 1).nonzero()[0][:2].tolist()
+                raise FloatingPointError(
+                    f"the {name} of world {n} was {values[t, n].flatten()[0]} after {before + (t + 1) * self.num_envs} "
+                    f"steps, in level {int(self.levels[t, n])}: play that level again with "
+                    f'env.reset(options={{"level": {int(self.levels[t, n])}}}) to see why'
+                )
+
     def carry(self) -> dict[str, Tensor]:
         """The part of the buffer that the next rollout starts from, as views of the last rows."""
         last = {f"observations/{name}": array[self.num_steps :] for name, array in self.observations.items()}
-        return {**last, "skipped": self.skipped[-1], "age": self.age[-1]}
+        return {**last, "skipped": self.skipped[-1], "age": self.age[-1], "memory": self.memories[1]}
 
     def restart(self, carry: dict[str, Tensor]) -> None:
         """Make `carry` the first row (and the frames before it)."""
         for name, array in self.observations.items():
             array[: self._past[name] + 1] = carry[f"observations/{name}"].clone()
         self.skipped[0], self.age[0] = carry["skipped"], carry["age"]
+        self.memories[0] = carry["memory"]
 
 
 class EpisodeStatistics:
@@ -111,7 +146,7 @@ class EpisodeStatistics:
         window: least number of episodes that the means cover; rounded up to as many of each world.
     """
 
-    def __init__(self, num_envs: int, window: int = 256) -> None:
+    def __init__(self, num_envs: int, window: int = EPISODES) -> None:
         self.returns = np.zeros(num_envs)
         self.lengths = np.zeros(num_envs, np.int64)
         self.recent = np.zeros((-(-window // num_envs), num_envs, 3))  # return, length, success; a ring a world
@@ -154,22 +189,27 @@ class ReturnScale:
         self.returns = torch.zeros(num_envs, dtype=torch.float64)
         self.moments = torch.tensor([1e-4, 0.0, 1.0], dtype=torch.float64)  # count, mean, variance
 
-    def scale(self, buffer: RolloutBuffer) -> Tensor:
-        """Rewards (T, N) float32 of the buffer, divided by the deviation that includes them."""
+    def scale(self, rewards: Tensor, skipped: Tensor, ranks: Ranks = ALONE) -> Tensor:
+        """Rewards (T, N), divided by the deviation that includes them, as float32.
+
+        Args:
+            rewards: of a rollout.
+            skipped: (T, N) bool, rows that begin a return anew and do not count.
+            ranks: whose rewards count.
+        """
         seen = []
-        for t in range(buffer.num_steps):
-            self.returns = torch.where(buffer.skipped[t], 0.0, self.gamma * self.returns) + buffer.rewards[t]
+        for reward, anew in zip(rewards, skipped, strict=True):
+            self.returns = torch.where(anew, 0.0, self.gamma * self.returns) + reward
             seen.append(self.returns)
-        taken = ~buffer.skipped[:-1]
         values = torch.stack(seen)
-        count = taken.sum()
-        mean = (values * taken).sum() / count
-        variance = ((values - mean) ** 2 * taken).sum() / count
+        count = ranks.total((~skipped).sum())
+        mean = ranks.total((values * ~skipped).sum()) / count
+        variance = ranks.total(((values - mean) ** 2 * ~skipped).sum()) / count
         old_count, old_mean, old_variance = self.moments
         total, delta = old_count + count, mean - old_mean
         merged = old_variance * old_count + variance * count + delta**2 * old_count * count / total
         self.moments = torch.stack([total, old_mean + delta * count / total, merged / total])
-        return (buffer.rewards / (self.moments[2] + 1e-8).sqrt()).float()
+        return (rewards / (self.moments[2] + 1e-8).sqrt()).float()
 
     def state(self) -> dict[str, np.ndarray]:
         """Every array, to be saved; `load` takes it back."""
@@ -184,21 +224,28 @@ def rollout(
     policy: ActorCritic,
     envs: Worlds,
     buffer: RolloutBuffer,
-    generator: torch.Generator,
+    choose: Callable[[Distribution], tuple[Tensor, np.ndarray]],
     statistics: EpisodeStatistics,
 ) -> None:
-    """Fill the buffer: T steps of all worlds with actions sampled from the policy, from its row 0 on."""
+    """Fill the buffer: T steps of all worlds, from its row 0 on.
+
+    Args:
+        choose: gives the actions to keep, in the distribution's numbers, and those to play, as the worlds take them.
+    """
+    memory = buffer.memories[0]
     for t in range(buffer.num_steps):
-        distribution, buffer.values[t] = policy(buffer.observation(t))
-        actions = distribution.sample(generator)
+        distribution, buffer.values[t], memory = policy(buffer.observation(t), memory, buffer.fresh(t, t + 1))
+        actions, played = choose(distribution)
         buffer.actions[t], buffer.log_probs[t] = actions, distribution.log_prob(actions)
-        chosen = policy.action_array(actions)
-        _, reward, terminated, truncated, info = envs.step(chosen, out=buffer.row(t + 1))
+        _, reward, terminated, truncated, info = envs.step(played, out=buffer.row(t + 1))
         buffer.rewards[t] = torch.from_numpy(reward)
         buffer.terminated[t], buffer.truncated[t] = torch.from_numpy(terminated), torch.from_numpy(truncated)
+        buffer.levels[t] = torch.from_numpy(info["level"])
         buffer.follow(t)
         statistics.add(reward, terminated | truncated, buffer.skipped[t].numpy(), info["success"])
-    buffer.values[-1] = policy(buffer.observation(buffer.num_steps))[1]
+    buffer.memories[1] = memory
+    last = buffer.num_steps
+    buffer.values[last] = policy(buffer.observation(last), memory, buffer.fresh(last, last + 1))[1]
 
 
 def gae(rewards: Tensor, values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, lam: float) -> Tensor:

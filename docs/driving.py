@@ -28,7 +28,7 @@ WIDE, SQUARE = (180, 240), (180, 180)  # pixels of a picture
 GAP, HEADING = 8, 30
 COLORS = {
     "sky": (150, 190, 230), "grass": (90, 130, 70), "road": (70, 70, 80), "kerb": (150, 140, 130),
-    "marking": (250, 250, 250), "goal": (60, 205, 235), "vehicle": (70, 120, 230), "ego": (255, 208, 40),
+    "marking": (250, 250, 250), "goal": (60, 205, 235), "vehicle": (70, 120, 230), "ego": (255, 198, 30),
     "obstacle": (240, 140, 40),
 }  # fmt: skip
 
@@ -51,7 +51,7 @@ def pictures(name: str, level: int) -> dict[str, np.ndarray]:
     instance = seen["instance"]
     render = env.simulation.render
     return {
-        "topdown": render(0, "topdown", image_size=WIDE),
+        "topdown, 180 m at most": render(0, "topdown", image_size=WIDE),
         "birdseye": render(0, "birdseye", image_size=SQUARE, metres_per_pixel=0.3),
         "birdseye 64 x 64": np.kron(render(0, "birdseye"), np.ones((3, 3, 1), np.uint8))[6:-6, 6:-6],
         "front": seen["rgb"],
@@ -59,7 +59,8 @@ def pictures(name: str, level: int) -> dict[str, np.ndarray]:
         "semantic": colors[seen["semantic"][..., 0]],
         "instance": np.where(instance > 0, palette[instance[..., 0] % 20], 30).astype(np.uint8),
         "night": render(0, "front", image_size=WIDE, lighting="night"),
-        'fog, textures="all"': render(0, "front", image_size=WIDE, weather="fog", lighting="dusk", textures="all"),
+        "fog": render(0, "front", image_size=WIDE, weather="fog"),
+        'dusk, textures="all"': render(0, "front", image_size=WIDE, lighting="dusk", textures="all"),
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,18 @@ def check_real(name: str, value: Any, *, least: float | None = None, above: floa
         limit = f", at least {least:g}" if least is not None else f", more than {above:g}" if above is not None else ""
         raise ValueError(f"{name} is a finite number{limit}; got {value!r}")
     return float(value)
+
+
+def check_numbers(name: str, values: Any, least: int, most: int | None = None) -> tuple[float, ...]:
+    """Return ascending numbers as a tuple, or raise a ValueError that says how many there must be."""
+    count = f"{least}" if most == least else f"{least} or more"
+    is_sequence = isinstance(values, Sequence) or hasattr(values, "__array__")
+    if not is_sequence or len(values) < least or (most is not None and len(values) > most):
+        raise ValueError(f"{name} is a sequence of {count} numbers; got {values!r}")
+    given = tuple(check_real(f"{name}[{k}]", value) for k, value in enumerate(values))
+    if any(after <= before for before, after in pairwise(given)):
+        raise ValueError(f"{name} is a sequence of {count} ascending numbers; got {values!r}")
+    return given
 
 
 def check_state(state: Mapping[str, Any], expected: Mapping[str, NDArray[Any]], what: str) -> None:

@@ -324,6 +324,12 @@ class Env(_Face, gym.Env[Any, Any]):
             return None
         return self.simulation.render(0) if self.render_mode == "rgb_array" else None
 
+    def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any, p: float = 0.5) -> Any:
+        """Reward of coming as near to a goal, of tasks that have one; see `DrivingSimulation.compute_reward`."""
+        if not isinstance(self.simulation, DrivingSimulation):
+            raise TypeError(f"compute_reward is for tasks like visnav/parking-v0; {self._title} has no goal vector")
+        return self.simulation.compute_reward(achieved_goal, desired_goal, info, p)
+
     def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
         """Labels of what the camera sees now, to learn from; see the simulation's `annotate`, here for one world.
 

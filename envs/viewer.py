@@ -31,6 +31,7 @@ MARGIN = 16  # pixels, as everything below
 CAPTION_HEIGHT = 26
 SIDEBAR_WIDTH = (220, 340)  # least, most
 BAR_HEIGHT = 18
+SMALLEST = 0.6  # share of their size that texts shrink to in low windows
 HEADLESS_DRIVERS = ("dummy", "offscreen")  # SDL's drivers that show nothing
 
 
@@ -55,6 +56,7 @@ class Screen:
     fields: Mapping[str, str] = field(default_factory=dict)  # label -> value, one line each
     bars: Mapping[str, float] = field(default_factory=dict)  # label -> fraction 0..1, e.g. probabilities
     chosen: str = ""  # the label of the bar that is drawn bright
+    gauges: Mapping[str, float] = field(default_factory=dict)  # label -> -1..1, drawn from the middle
     banner: str = ""  # how the episode ended; drawn over the panes
     good: bool = True  # the colour of the banner
     help: Mapping[str, str] = field(default_factory=dict)  # key -> what it does, at the foot
@@ -80,7 +82,7 @@ def draw(screen: Screen, surface: pygame.Surface) -> None:
     """Draw a screen onto a pygame surface: the panes on the left, the text in a column on the right."""
     width, height = surface.get_size()
     surface.fill(BACKGROUND)
-    has_sidebar = bool(screen.mission or screen.fields or screen.bars)
+    has_sidebar = bool(screen.mission or screen.fields or screen.bars or screen.gauges)
     sidebar = min(max(int(width * 0.28), SIDEBAR_WIDTH[0]), SIDEBAR_WIDTH[1]) if has_sidebar else 0
     if has_sidebar:
         draw_sidebar(screen, surface, (width - sidebar, 0, sidebar, height))
@@ -92,11 +94,14 @@ def draw(screen: Screen, surface: pygame.Surface) -> None:
 def draw_panes(screen: Screen, surface: pygame.Surface, area: tuple[int, int, int, int]) -> None:
     """Draw the images of a screen side by side in `area` (left, top, width, height), the banner over them."""
     left, top, width, height = area
-    column = (width - MARGIN * (len(screen.panes) - 1)) // len(screen.panes)
-    for number, pane in enumerate(screen.panes):
+    aspects = [pane.image.shape[1] / pane.image.shape[0] for pane in screen.panes]
+    x_column, room = float(left), width - MARGIN * (len(screen.panes) - 1)
+    for pane, aspect in zip(screen.panes, aspects, strict=True):
+        column = int(room * aspect / sum(aspects))  # wide images get wide columns, so that all are of one height
         caption_height = CAPTION_HEIGHT if pane.caption else 0
         image = scaled(pane.image, (column, height - caption_height))
-        x = left + number * (column + MARGIN) + (column - image.get_width()) // 2
+        x = int(x_column) + (column - image.get_width()) // 2
+        x_column += column + MARGIN
         y = top + (height - caption_height - image.get_height()) // 2
         surface.blit(image, (x, y))
         if pane.caption:
@@ -110,29 +115,47 @@ def draw_panes(screen: Screen, surface: pygame.Surface, area: tuple[int, int, in
 
 
 def draw_sidebar(screen: Screen, surface: pygame.Surface, area: tuple[int, int, int, int]) -> None:
-    """Draw the text and the bars of a screen in `area` (left, top, width, height)."""
-    left, top, width, _ = area
+    """Draw the text and the bars of a screen in `area` (left, top, width, height); smaller where they need more."""
+    left, top, width, height = area
     pygame.draw.rect(surface, PANEL, area)
     x, y, inner = left + MARGIN, top + MARGIN, width - 2 * MARGIN
-    for line in wrapped(screen.mission, 24, inner):
-        surface.blit(written(line, 24, TEXT), (x, y))
-        y += 28
-    y += 10 if screen.mission else 0
+    mission = wrapped(screen.mission, 24, inner)
+    bars = len(screen.bars) + len(screen.gauges)
+    needed = 28 * len(mission) + 10 * bool(mission) + 25 * len(screen.fields) + 14 + (BAR_HEIGHT + 6) * bars
+    scale = min(1.0, max(SMALLEST, (height - 2 * MARGIN) / needed))
+    for line in mission:
+        surface.blit(written(line, round(24 * scale), TEXT), (x, y))
+        y += round(28 * scale)
+    y += round(10 * scale) if mission else 0
     for label, value in screen.fields.items():
-        surface.blit(written(label, 19, MUTED), (x, y))
-        text = written(value, 19, TEXT)
+        text = written(value, round(19 * scale), TEXT)
+        name = written(label, round(19 * scale), MUTED)
+        room = max(0, inner - text.get_width() - 6)  # what is said is read before what it is called
+        surface.blit(name, (x, y), (0, 0, room, name.get_height()))
         surface.blit(text, (x + inner - text.get_width(), y))
-        y += 25
-    y += 14
-    label_width = max((written(label, 17, TEXT).get_width() for label in screen.bars), default=0) + 10
-    for label, fraction in screen.bars.items():
-        bright = label == screen.chosen
-        surface.blit(written(label, 17, TEXT if bright else MUTED), (x, y + 2))
-        track = pygame.Rect(x + label_width, y, inner - label_width, BAR_HEIGHT)
+        y += round(25 * scale)
+    y += round(14 * scale)
+    size, bar_height = round(17 * scale), round(BAR_HEIGHT * scale)
+    labels = [*screen.gauges, *screen.bars]
+    label_width = max((written(label, size, TEXT).get_width() for label in labels), default=0) + 10
+    for label in labels:
+        bright = label == screen.chosen or label in screen.gauges
+        surface.blit(written(label, size, TEXT if bright else MUTED), (x, y + 2))
+        track = pygame.Rect(x + label_width, y, max(0, inner - label_width), bar_height)
         pygame.draw.rect(surface, TRACK, track, border_radius=4)
-        track.width = round(track.width * min(max(fraction, 0.0), 1.0))
-        pygame.draw.rect(surface, ACCENT if bright else MUTED, track, border_radius=4)
-        y += BAR_HEIGHT + 6
+        if label in screen.gauges:
+            draw_gauge(screen.gauges[label], surface, track)
+        else:
+            track.width = round(track.width * min(max(screen.bars[label], 0.0), 1.0))
+            pygame.draw.rect(surface, ACCENT if bright else MUTED, track, border_radius=4)
+        y += bar_height + round(6 * scale)
+
+
+def draw_gauge(value: float, surface: pygame.Surface, track: pygame.Rect) -> None:
+    """Draw -1..1 from the middle of a track to its left or right, and a mark in the middle."""
+    reach = round(track.width / 2 * min(max(value, -1.0), 1.0))
+    pygame.draw.rect(surface, ACCENT, (track.centerx + min(reach, 0), track.top, abs(reach), track.height))
+    pygame.draw.rect(surface, TEXT, (track.centerx - 1, track.top, 2, track.height))
 
 
 def draw_help(keys: Mapping[str, str], surface: pygame.Surface, foot: tuple[int, int, int]) -> int:
@@ -222,6 +245,7 @@ class Viewer:
             raise NoDisplayError(f"no window can be opened here: {error}") from error
         pygame.display.set_caption(title)
         self._screen: Screen | None = None
+        self.held: set[str] = set()  # arrows and other named keys that are down, as `keys` last saw them
 
     def show(self, screen: Screen) -> None:
         """Draw `screen`; it stays, and follows the window's size, until the next one."""
@@ -248,6 +272,11 @@ class Viewer:
                     pressed.append("quit")
                 elif event.type == pygame.KEYDOWN:
                     pressed.append(key_name(event.key, event.unicode))
+                    self.held.add(pygame.key.name(event.key))
+                elif event.type == pygame.KEYUP:
+                    self.held.discard(pygame.key.name(event.key))
+                elif event.type == pygame.WINDOWFOCUSLOST:  # whose keys go up elsewhere
+                    self.held.clear()
                 elif event.type in (pygame.WINDOWSIZECHANGED, pygame.WINDOWEXPOSED) and self._screen:
                     self._surface = pygame.display.get_surface() or self._surface
                     self._redraw(self._screen)

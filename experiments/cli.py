@@ -1,6 +1,8 @@
 """The command `visnav`: looks up the verb and hands the rest of the line to `visnav.experiments.<verb>`.
 
-    visnav list | train | evaluate | watch | play | layout | benchmark | demo    (visnav VERB --help tells its options)
+    visnav list | train | evaluate | compare | watch | play | layout | benchmark | demo
+
+`visnav VERB --help` tells a verb's options.
 
 Every verb is a module with `main(argv: list[str] | None = None) -> int`, imported only when it is called.
 """
@@ -16,6 +18,7 @@ COMMANDS = {
     "list": "print the IDs of the environments",
     "train": "train PPO from pixels",
     "evaluate": "success of a trained policy on train and test layouts, and the gap",
+    "compare": "several runs: scores with intervals, learning curves with bands",
     "watch": "watch a trained policy, or random actions, in a window",
     "play": "play with the keyboard",
     "layout": "print a level as text, to be edited and played again",
@@ -24,7 +27,7 @@ COMMANDS = {
 }
 
 # Errors that tell the person at the keyboard what to change; any other is our fault and keeps its traceback.
-USER_ERRORS = (gymnasium.error.Error, ValueError, OSError)
+USER_ERRORS = (gymnasium.error.Error, ValueError, OSError, FloatingPointError)
 
 
 def usage() -> str:

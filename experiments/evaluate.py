@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from visnav.agents.evaluate import Difference, Evaluation, evaluate, generalization_gap
+from visnav.agents.evaluate import Estimate, Evaluation, evaluate, generalization_gap
 from visnav.envs import LevelError, VectorEnv
 from visnav.experiments.run import Run, TrainConfig, make_worlds
 
@@ -58,7 +58,7 @@ class Generalization:
     train: Measurement
     test: Measurement
 
-    def gap(self) -> dict[str, Difference]:
+    def gap(self) -> dict[str, Estimate]:
         """Train minus test of `success`, `return` and `length`, with 95 % intervals; see `generalization_gap`."""
         return generalization_gap(self.train.evaluation, self.test.evaluation)
 

@@ -64,7 +64,7 @@ def described(env_id: str) -> tuple[str, str, str]:
     """Size in cells, step limit and mission of a grid task; vehicles, step limit and action of a driving task."""
     task = TASKS[env_id]()
     if isinstance(task, DrivingTask):
-        limit = task.duration * task.policy_frequency
+        limit = task.max_steps or task.duration * task.policy_frequency
         return f"{task.max_vehicles} vehicles", str(math.ceil(limit)) if math.isfinite(limit) else "-", task.action
     more = len(task.missions) - 1
     mission = task.missions[0] + (f" (and {more} more)" if more else "")

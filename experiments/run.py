@@ -15,11 +15,17 @@ import gymnasium as gym
 import tyro
 
 from visnav.agents.checkpoint import CheckpointError, load_policy, write_atomically
+from visnav.agents.imitation import Imitation, Teacher
 from visnav.agents.policy import ActorCritic
-from visnav.agents.ppo import PPOConfig
+from visnav.agents.ppo import PPO, PPOConfig
+from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.worlds import Worlds
+from visnav.envs.driving.expert import Expert as DrivingExpert
+from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.grid.planner import Expert as GridExpert
 from visnav.envs.gym import VectorEnv
 
+ALGORITHMS = ("ppo", "clone", "dagger")
 PACKAGES = ("visnav", "torch", "numpy", "numba", "gymnasium", "safetensors")
 
 
@@ -33,6 +39,10 @@ class TrainConfig:
     """Of weights, worlds, actions and minibatches."""
     total_steps: int = 2_000_000
     """World steps to train for."""
+    algorithm: str = "ppo"
+    """ppo; or from the expert of these worlds: clone (it plays) or dagger (the policy plays more and more)."""
+    start: str | None = None
+    """Folder of a run whose policy is where this one starts, such as one of `--algorithm dagger`."""
     target_success: float | None = None
     """Stop early when this share of the last 256 episodes succeeded, such as 0.98."""
     split: str | None = "train"
@@ -46,6 +56,8 @@ class TrainConfig:
     ppo: Annotated[PPOConfig, tyro.conf.arg(name="")] = field(default_factory=PPOConfig)
 
     def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"unknown algorithm {self.algorithm!r}; choose one of {', '.join(ALGORITHMS)}")
         if self.total_steps < 1:
             raise ValueError(f"total_steps must be at least 1, got {self.total_steps}")
         if self.target_success is not None and not 0 < self.target_success <= 1:
@@ -86,9 +98,35 @@ def make_worlds(config: TrainConfig, num_envs: int, split: str | None, layout: P
 
 def make_policy(config: TrainConfig, envs: Worlds) -> ActorCritic:
     """The policy of a training, with its first weights."""
-    ppo = config.ppo
-    spaces = envs.single_observation_space, envs.single_action_space
-    return ActorCritic(*spaces, ppo.encoder, ppo.frames, ppo.precision, config.seed)
+    streams = 2 if config.ppo.curiosity else 1
+    return ActorCritic(envs.single_observation_space, envs.single_action_space, config.ppo, streams, config.seed)
+
+
+def make_trainer(config: TrainConfig, envs: VectorEnv, ranks: Ranks = ALONE) -> PPO:
+    """The trainer of a training, before its first step.
+
+    Raises:
+        ValueError: the policy does not fit the worlds, or there is no expert for them.
+        CheckpointError: there is no policy to start from, or it is of another shape.
+    """
+    seed, steps = config.seed, config.total_steps
+    if config.algorithm == "ppo":
+        trainer = PPO(envs, config.ppo, seed, steps, ranks)
+    else:
+        trainer = Imitation(envs, config.ppo, expert_of(envs), config.algorithm == "dagger", seed, steps, ranks)
+    if config.start:
+        load_policy(Run(Path(config.start)).policy, trainer.policy)
+    return trainer
+
+
+def expert_of(envs: VectorEnv) -> Teacher:
+    """Who knows what to do in these worlds.
+
+    Raises:
+        ValueError: nobody does.
+    """
+    simulation = envs.simulation
+    return DrivingExpert(simulation) if isinstance(simulation, DrivingSimulation) else GridExpert(simulation)
 
 
 def git_revision() -> str | None:
@@ -116,15 +154,18 @@ class Run:
 
     Attributes:
         folder: the folder itself.
-        checkpoint, policy, metrics, curve: files in it.
+        policy, metrics, curve: files in it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.checkpoint = folder / "checkpoint" / "training.safetensors"
         self.policy = folder / "policy.safetensors"
         self.metrics = folder / "metrics.csv"
         self.curve = folder / "curve.png"
+
+    def checkpoint(self, rank: int = 0) -> Path:
+        """The file that a process of the training (see visnav.agents.ranks) resumes from."""
+        return self.folder / "checkpoint" / ("training.safetensors" if rank == 0 else f"training-{rank}.safetensors")
 
     @classmethod
     def create(cls, config: TrainConfig) -> "Run":
@@ -140,7 +181,7 @@ class Run:
             taken = {path.name for path in parent.iterdir()}
             names = (stamp if i == 1 else f"{stamp}_{i}" for i in range(1, len(taken) + 2))
             run = cls(parent / next(name for name in names if name not in taken))
-            run.checkpoint.parent.mkdir(parents=True)
+            run.checkpoint().parent.mkdir(parents=True)
             run.write_config(config)
         except OSError as error:
             raise OSError(f"cannot write runs to {parent} ({error}); choose a folder with --runs") from error

@@ -1,8 +1,12 @@
 """Train PPO from pixels: `visnav train visnav/MiniGrid-DoorKey-8x8-v0`.
 
     visnav train visnav/MiniGrid-DoorKey-6x6-v0 --seed 1 --total-steps 400000 --target-success 0.98
+    visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --algorithm dagger
+    visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --start runs/visnav/MiniGrid-KeyCorridorS3R1-v0/<time>
     visnav train --resume runs/visnav/MiniGrid-DoorKey-6x6-v0/<time>
+    torchrun --standalone --nproc-per-node 2 -m visnav.experiments.train visnav/MiniGrid-DoorKey-6x6-v0 --num-envs 128
 
+The last line shares the training between two processes of 128 worlds each, which do what one with 256 does.
 Ctrl-C finishes the update in progress, writes a checkpoint, and says how to resume.
 """
 
@@ -22,8 +26,9 @@ import tyro
 
 from visnav.agents.checkpoint import load_training, save_policy, save_training
 from visnav.agents.ppo import PPO
+from visnav.agents.ranks import ALONE, Ranks
 from visnav.experiments.record import write_rollout
-from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_worlds
+from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_worlds
 
 
 @dataclass(frozen=True)
@@ -107,56 +112,71 @@ class Bar:
             )
 
 
-def train(config: TrainConfig, resume: Run | None = None) -> Outcome:
+def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) -> Outcome:
     """Train to the end of `total_steps`, to `target_success`, or to Ctrl-C, and leave a run folder behind.
 
     Args:
         config: what to train.
         resume: go on with the checkpoint of this run, whose configuration `config` is.
+        ranks: the processes that share the training, each with `config.ppo.num_envs` worlds.
 
     Raises:
         gymnasium.error.Error, ValueError: the worlds or the policy cannot be made so.
+        FloatingPointError: see `PPO.iterate`.
         OSError: the run folder cannot be written.
         CheckpointError: the checkpoint to resume from is missing, damaged or foreign.
     """
-    with contextlib.closing(make_worlds(config, config.ppo.num_envs, config.split)) as envs:
-        trainer = PPO(envs, config.ppo, config.seed, config.total_steps)
+    with contextlib.ExitStack() as stack:
+        envs = stack.enter_context(contextlib.closing(make_worlds(config, config.ppo.num_envs, config.split)))
+        trainer = make_trainer(config, envs, ranks)
         if resume:
-            load_training(resume.checkpoint, trainer)
-        run = resume or Run.create(config)
-        with contextlib.closing(MetricsWriter(run, trainer.steps)) as metrics, interrupt_flag() as interrupted:
-            seconds = fit(trainer, config, run, metrics, interrupted)
-    run.draw_curve()
+            load_training(resume.checkpoint(ranks.rank), trainer)
+        run = resume or Run(Path(ranks.share(str(Run.create(config).folder) if ranks.is_first else "")))
+        metrics = None
+        if ranks.is_first:
+            metrics = stack.enter_context(contextlib.closing(MetricsWriter(run, trainer.steps)))
+        interrupted = stack.enter_context(interrupt_flag())
+        seconds = fit(trainer, config, run, metrics, interrupted)
+    if ranks.is_first:
+        run.draw_curve()
     return Outcome(run, trainer.steps, seconds, interrupted.is_set())
 
 
-def fit(trainer: PPO, config: TrainConfig, run: Run, metrics: MetricsWriter, interrupted: threading.Event) -> float:
-    """Iterate until an end, with bar, metrics and checkpoints; returns the seconds of training so far."""
-    start = time.monotonic() - metrics.seconds
+def fit(
+    trainer: PPO, config: TrainConfig, run: Run, metrics: MetricsWriter | None, interrupted: threading.Event
+) -> float:
+    """Iterate until an end, with checkpoints; returns the seconds of training so far.
+
+    The rank that has `metrics` shows the bar, keeps the time and writes the policy.
+    """
+    ranks = trainer.ranks
+    start = time.monotonic() - (metrics.seconds if metrics else 0.0)
     saved = time.monotonic()
     target = config.target_success
     bar = Bar(config.total_steps)
-    with bar.progress:
-        while trainer.steps < config.total_steps and not interrupted.is_set():
+    with bar.progress if metrics else contextlib.nullcontext():
+        while trainer.steps < config.total_steps and not ranks.any(interrupted.is_set()):
             begin, before = time.monotonic(), trainer.steps
             report = trainer.iterate()
             now = time.monotonic()
-            row = {
-                "steps": float(trainer.steps),
-                "seconds": now - start,
-                "steps_per_second": (trainer.steps - before) / (now - begin),
-                **report,
-            }
-            metrics.add(row)
-            bar.show(row)
-            if now - saved > config.checkpoint_seconds:
-                save_training(run.checkpoint, trainer)
+            if metrics:
+                row = {
+                    "steps": float(trainer.steps),
+                    "seconds": now - start,
+                    "steps_per_second": (trainer.steps - before) / (now - begin),
+                    **report,
+                }
+                metrics.add(row)
+                bar.show(row)
+            if ranks.any(ranks.is_first and now - saved > config.checkpoint_seconds):
+                save_training(run.checkpoint(ranks.rank), trainer)
                 saved = now
             if target is not None and report["success"] >= target:
                 break
     seconds = time.monotonic() - start
-    save_training(run.checkpoint, trainer)
-    save_policy(run.policy, trainer.policy)
+    save_training(run.checkpoint(ranks.rank), trainer)
+    if metrics:
+        save_policy(run.policy, trainer.policy)
     return seconds
 
 
@@ -171,12 +191,16 @@ class Resume:
 def main(argv: list[str] | None = None) -> int:
     """The command `visnav train`; returns 0, or 130 after Ctrl-C. Errors: see `train`."""
     argv = sys.argv[1:] if argv is None else argv
+    ranks = Ranks.join()
     resuming = any(word.split("=")[0] == "--resume" for word in argv)
     if resuming:
         resume = Run(tyro.cli(Resume, prog="visnav train", args=argv).resume)
-        outcome = train(resume.read_config(), resume)
+        outcome = train(resume.read_config(), resume, ranks)
     else:
-        outcome = train(tyro.cli(TrainConfig, prog="visnav train", args=argv))
+        outcome = train(tyro.cli(TrainConfig, prog="visnav train", args=argv), None, ranks)
+    ranks.leave()
+    if not ranks.is_first:
+        return 130 if outcome.interrupted else 0
     folder = outcome.run.folder
     if outcome.interrupted:
         print(f"Stopped after {outcome.steps:,} steps. Go on with:\n  visnav train --resume {folder}")

@@ -1,7 +1,8 @@
-"""`visnav watch RUN | ID`: a trained policy, or random actions, in a window.
+"""`visnav watch RUN | ID [--expert]`: a trained policy, the expert, or random actions, in a window.
 
     visnav watch runs/visnav/MiniGrid-DoorKey-8x8-v0/2026-11-21_14-00-00 --split test
     visnav watch visnav/MiniGrid-DoorKey-8x8-v0 --level 7
+    visnav watch visnav/highway-v0 --expert
 
 `+` and `-` change the speed, space or `p` pauses, `.` or right plays one step, `n` goes to the next level,
 backspace starts the level again, escape leaves. The bars are the probabilities of the next action, or its components.
@@ -12,12 +13,16 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 
+from visnav.envs.driving.expert import Expert as DrivingExpert
+from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.grid.planner import Expert as GridExpert
 from visnav.envs.viewer import Screen, Viewer
-from visnav.experiments.episode import Episode
+from visnav.experiments.episode import Episode, open_episode
 from visnav.experiments.list import check_id
 
 # From an episode to the action to play now and the probability of every action; of a Box, to its components and
@@ -88,8 +93,10 @@ class Show:
     def screen(self) -> Screen:
         """What the window shows."""
         names = self.episode.action_names
+        bars = dict(zip(names, self.probabilities.tolist(), strict=True))
+        gauges = self.episode.gauges()
         return self.episode.screen(
-            bars=dict(zip(names, self.probabilities.tolist(), strict=True)),
+            bars={name: bars[name] for name in bars if name not in gauges},
             chosen="" if isinstance(self.action, np.ndarray) else names[self.action],
             help=HELP,
             speed="paused" if self.paused else f"{SPEEDS[self.speed]} steps/s",
@@ -109,6 +116,24 @@ def random_actions(seed: int | None) -> Chooser:
     return choose
 
 
+def expert_actions(episode: Episode) -> Chooser:
+    """What the expert of the episode's family does.
+
+    Raises ValueError where it does not know how.
+    """
+    simulation: Any = cast(Any, episode.env.unwrapped).simulation
+    expert = DrivingExpert(simulation) if isinstance(simulation, DrivingSimulation) else GridExpert(simulation)
+
+    def choose(episode: Episode) -> tuple[Action, np.ndarray]:
+        space, action = episode.env.action_space, expert.actions()[0]
+        if isinstance(space, gym.spaces.Box):
+            return within(space, action)
+        certain = np.arange(len(episode.action_names)) == action  # of no action, where it has no plan
+        return max(int(action), 0), certain.astype(float)
+
+    return choose
+
+
 def within(space: gym.spaces.Box, action: np.ndarray) -> tuple[Action, np.ndarray]:
     """An action of a Box, clipped to it, and where its components are between their bounds, 0 to 1."""
     action = np.clip(action, space.low, space.high)
@@ -116,20 +141,29 @@ def within(space: gym.spaces.Box, action: np.ndarray) -> tuple[Action, np.ndarra
 
 
 def open_target(
-    target: str, split: str | None, greedy: bool, seed: int | None, layout: Path | None = None
+    target: str,
+    split: str | None,
+    greedy: bool,
+    seed: int | None,
+    layout: Path | None = None,
+    expert: bool = False,
 ) -> tuple[Episode, Chooser]:
-    """The folder of a run as its worlds and its policy, an ID as its world and random actions.
+    """The folder of a run as its worlds and its policy, an ID as its world and random actions, or the expert's.
 
     `layout` is the file of a level by hand to play instead. Raises ValueError when there is no such folder or ID, or
-    the folder holds no policy, or the file no level.
+    the folder holds no policy, or the file no level, or there is no expert.
     """
     if Path(target).is_dir():
+        if expert:
+            raise ValueError(f"--expert plays the worlds of an ID; {target} is a run, with its own policy")
         return open_run(Path(target), split, greedy, seed or 0, layout)
     try:
         check_id(target)
     except gym.error.NameNotFound as error:
         raise ValueError(f"{target} is no folder of a run, and {error}") from error
-    return Episode(target, split=split, layout=layout), random_actions(seed)
+    keywords = {"split": split} | ({} if layout is None else {"layout": layout})
+    episode = open_episode(target, **keywords)
+    return episode, expert_actions(episode) if expert else random_actions(seed)
 
 
 def open_run(
@@ -154,7 +188,7 @@ def open_run(
         return within(space, np.asarray(action)) if isinstance(space, gym.spaces.Box) else (action, probabilities)
 
     keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
-    return Episode(config.id, split=split, **keywords), choose
+    return open_episode(config.id, split=split, **keywords), choose
 
 
 def run(show: Show, viewer: Viewer) -> None:
@@ -179,8 +213,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--layout", metavar="FILE", type=Path, help="play a level by hand, see `visnav layout`")
     parser.add_argument("--greedy", action="store_true", help="play the most probable action, do not sample")
     parser.add_argument("--seed", type=int, help="of the levels and of the actions drawn")
+    parser.add_argument("--expert", action="store_true", help="watch the expert instead of random actions")
     options = parser.parse_args(argv)
-    episode, choose = open_target(options.target, options.split, options.greedy, options.seed, options.layout)
+    episode, choose = open_target(
+        options.target, options.split, options.greedy, options.seed, options.layout, options.expert
+    )
     show = Show(episode, choose, options.level, options.seed)
     with (
         contextlib.closing(episode.env),

@@ -48,7 +48,7 @@ class PatchConv2d(PixelConv2d):
         patches = images[:, : h * p, : w * p].reshape(batch, h, p, w, p * channels).transpose(2, 3)
         rows = self.cast(patches.reshape(batch * h * w, p * p * channels))
         weight = self.scaled_weight(images).permute(0, 2, 3, 1).reshape(self.out_channels, -1)
-        return F.linear(rows, weight, self.bias).view(batch, h, w, -1).permute(0, 3, 1, 2)
+        return F.linear(rows, weight, self.bias).view(batch, h, w, self.out_channels).permute(0, 3, 1, 2)
 
 
 class Encoder(nn.Module):

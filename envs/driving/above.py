@@ -9,7 +9,7 @@ import numpy as np
 
 from visnav.envs.batch import jit
 from visnav.envs.driving.decor import GLASS, HEADLIGHT, TAILLIGHT, decorate, mixed, scaled, vehicle_color
-from visnav.envs.driving.ground import LINE_WIDTH, TILE, level_of, look_along
+from visnav.envs.driving.ground import LINE_WIDTH, TILE
 from visnav.envs.driving.lens import (
     EGO,
     GOAL,
@@ -25,10 +25,15 @@ from visnav.envs.driving.lens import (
     label_row,
     shade_row,
 )
+from visnav.envs.driving.lookup import level_of, look_along
 from visnav.envs.driving.world import LANDMARK
 from visnav.envs.driving.world import OBSTACLE as IS_OBSTACLE
 
-THIN, BOLDEST = F(LINE_WIDTH), F(2.5)  # m of a pixel above which lines are drawn bolder than they are, and how much
+# so that what is small keeps its colour: edges of lines and vehicles are sharper than they are where a pixel is larger
+# than a line is wide, and lines are bolder from pixels of 6 cm on, up to four times
+THIN, CRISPEST = F(LINE_WIDTH), F(1.5)
+BOLD_BASE, BOLDER, BOLDEST = F(0.75), F(4.25), F(4)  # factor of a line's share: base + bolder * m of a pixel
+PLAIN = F(0.3), F(0.9)  # m of a pixel from where on windows fade, and are gone: they would hide a small car's paint
 HEIGHT = F(12)  # m above the ground, as far as haze goes
 OUTLINE = F(0.3)  # m, width of the frame that marks a goal
 
@@ -68,28 +73,39 @@ def frame_of(i, world, ground, lens):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _clipped(value, least, most):  # type: ignore[no-untyped-def]
+    return min(max(value, least), most)
+
+
+@jit
+def _crispness(scale):  # type: ignore[no-untyped-def]
+    """How much edges of lines and vehicles are sharpened, so that small ones keep their colour."""
+    return _clipped(scale / THIN, ONE, CRISPEST)
+
+
+@jit
 def _draw_ground(i, world, ground, frame, decor, scratch, canvas, height, width):  # type: ignore[no-untyped-def]
     """Every pixel of the picture as ground."""
     road = world.road[i]
-    level = level_of(ground, frame.scale)
-    gain = max(F(TILE) / F(ground.level_side[level]) / frame.scale, ONE)
-    bold = min(max(frame.scale / THIN, ONE), BOLDEST)
+    level, size = level_of(ground, frame.scale)
+    gain = max(size / frame.scale, ONE)
+    bold = _clipped(BOLD_BASE + BOLDER * frame.scale, ONE, BOLDEST)
+    crisp = max(gain, _crispness(frame.scale))
     palette = ground_palette(decor, ONE - F(math.exp(-HEIGHT * decor.haze)))
-    x0, y0 = F((frame.x - ground.x[road]) / TILE), F((frame.y - ground.y[road]) / TILE)
-    right_x, right_y = F(frame.right_x / TILE), F(frame.right_y / TILE)
-    down_x, down_y = F(frame.down_x / TILE), F(frame.down_y / TILE)
+    right_x, right_y = frame.right_x / TILE, frame.right_y / TILE
+    down_x, down_y = frame.down_x / TILE, frame.down_y / TILE
+    x0 = (frame.x - ground.x[road]) / TILE + 0.5 * (right_x + down_x)
+    y0 = (frame.y - ground.y[road]) / TILE + 0.5 * (right_y + down_y)
     span = np.uint64(width)
     for r in range(height):
-        x = x0 + (F(r) + HALF) * down_x + HALF * right_x
-        y = y0 + (F(r) + HALF) * down_y + HALF * right_y
-        for c in range(span):
-            scratch.ground[c] = np.uint64(0)
-        look_along(ground, road, level, x, y, right_x, right_y, 0, scratch.row, scratch.ground)
+        look_along(ground, road, level, x0 + r * down_x, y0 + r * down_y, right_x, right_y, scratch.row)
         at = np.uint64(r) * span
         if canvas.rgb.shape[0]:
-            shade_row(scratch.ground, gain, bold, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
+            shade_row(
+                scratch.row, gain, bold, crisp, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)]
+            )
         if canvas.semantic.shape[0]:
-            label_row(scratch.ground, bold, canvas.semantic[at : at + span])
+            label_row(scratch.row, bold, canvas.semantic[at : at + span])
     for k in range(np.uint64(canvas.instance.shape[0])):
         canvas.instance[k] = np.int32(0)
 
@@ -110,7 +126,8 @@ def _car_color(along, across, length, width, scale, paint, glow):  # type: ignor
     color = mixed(paint, (F(255), F(255), F(255)), F(0.12) * roof)
     inner = _cover(b, -F(0.82) * side, F(0.82) * side)
     glass = (_cover(a, F(0.12) * half, F(0.42) * half) + _cover(a, F(-0.74) * half, F(-0.5) * half)) * inner
-    color = mixed(color, (F(GLASS[0]), F(GLASS[1]), F(GLASS[2])), min(glass, ONE))
+    clear = _clipped((PLAIN[1] - scale) / (PLAIN[1] - PLAIN[0]), ZERO, ONE)
+    color = mixed(color, (F(GLASS[0]), F(GLASS[1]), F(GLASS[2])), clear * min(glass, ONE))
     outer = min(_cover(b, F(0.42) * side, F(0.92) * side), ONE)
     front = _cover(a, F(0.86) * half, half) * outer
     back = _cover(a, -half, F(-0.9) * half) * outer
@@ -147,6 +164,7 @@ def _draw_vehicle(i, v, world, frame, decor, canvas, rows, columns):  # type: ig
     glow = max(decor.light[0], decor.lamps)
     label = GOAL if behaviour == LANDMARK else OBSTACLE if behaviour == IS_OBSTACLE else EGO if v == 0 else TRAFFIC
     has_rgb = canvas.rgb.shape[0] > 0
+    crisp = _crispness(scale)
     for r in range(first_row, last_row):
         down = F(r) + HALF - row
         for c in range(first_column, last_column):
@@ -154,6 +172,7 @@ def _draw_vehicle(i, v, world, frame, decor, canvas, rows, columns):  # type: ig
             along = beside * ahead_x + down * ahead_y
             across = down * ahead_x - beside * ahead_y
             share = _cover(along, -half, half) * _cover(across, -side, side)
+            share = _clipped((share - HALF) * crisp + HALF, ZERO, ONE)
             if share <= ZERO:
                 continue
             k = r * columns + c

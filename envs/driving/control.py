@@ -141,21 +141,23 @@ def steer_to_lane(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
 
 
 @jit
-def speed_to_index(speed, params):  # type: ignore[no-untyped-def]
-    """The number of the target speed nearest to a speed; halves to even, as NumPy rounds."""
-    last = params.target_speeds - 1
-    place = (speed - params.target_speed_low) / (params.target_speed_high - params.target_speed_low) * last
+def speed_to_index(speed, low, high, count):  # type: ignore[no-untyped-def]
+    """The number of the one nearest to a speed among `count` speeds from low to high; halves to even, as in NumPy.
+
+    They are taken to be evenly spaced (MDPVehicle.speed_to_index of `highway_env/vehicle/controller.py`).
+    """
+    place = (speed - low) / (high - low) * (count - 1)
     number = math.floor(place + 0.5)
     if number - place == 0.5 and number % 2 == 1:
         number -= 1
-    return clip(np.int64(number), 0, last)
+    return clip(np.int64(number), 0, count - 1)
 
 
 @jit
-def index_to_speed(number, params):  # type: ignore[no-untyped-def]
-    """m/s of a target speed."""
-    step = (params.target_speed_high - params.target_speed_low) / (params.target_speeds - 1)
-    return params.target_speed_low + step * number
+def target_index(speed, params):  # type: ignore[no-untyped-def]
+    """The number of the target speed nearest to a speed."""
+    speeds = params.target_speeds
+    return speed_to_index(speed, speeds[0], speeds[-1], len(speeds))
 
 
 @jit
@@ -172,10 +174,10 @@ def change_lane(i, side, world, roads, tables):  # type: ignore[no-untyped-def]
 @jit
 def choose_speed(i, action, world, params):  # type: ignore[no-untyped-def]
     """Let ego follow the target speed next to its speed, after FASTER or SLOWER."""
-    number = speed_to_index(world.vehicles.speed[i, 0], params) + (1 if action == FASTER else -1)
-    number = clip(number, 0, params.target_speeds - 1)
+    number = target_index(world.vehicles.speed[i, 0], params) + (1 if action == FASTER else -1)
+    number = clip(number, 0, len(params.target_speeds) - 1)
     world.speed_index[i] = number
-    world.vehicles.target_speed[i, 0] = index_to_speed(number, params)
+    world.vehicles.target_speed[i, 0] = params.target_speeds[number]
 
 
 @jit
@@ -193,6 +195,13 @@ def meta_action(number, params):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _scaled(value, low, high):  # type: ignore[no-untyped-def]
+    """A value of [-1, 1] in [low, high]; counted in float32, as the original counts an action's float32."""
+    value = clip(np.float32(value), np.float32(-1), np.float32(1))
+    return np.float64(np.float32(low) + (value + np.float32(1)) * np.float32(high - low) / np.float32(2))
+
+
+@jit
 def drive(i, command, params, world):  # type: ignore[no-untyped-def]
     """Direct control of ego: `command` is (acceleration, steering), or the one that is controlled, in [-1, 1].
 
@@ -207,11 +216,9 @@ def drive(i, command, params, world):  # type: ignore[no-untyped-def]
             first, second = -1.0 + step * (number // steps), -1.0 + step * (number % steps)
         else:
             first = -1.0 + step * number
-    first, second = clip(first, -1.0, 1.0), clip(second, -1.0, 1.0)
-    steering = (second if params.longitudinal else first) if params.lateral else 0.0
-    world.vehicles.steering[i, 0] = steering * params.steering_high
+    world.vehicles.steering[i, 0], world.vehicles.acceleration[i, 0] = 0.0, 0.0
+    if params.lateral:
+        steering = second if params.longitudinal else first
+        world.vehicles.steering[i, 0] = _scaled(steering, params.steering_low, params.steering_high)
     if params.longitudinal:
-        span = params.acceleration_high - params.acceleration_low
-        world.vehicles.acceleration[i, 0] = params.acceleration_low + (first + 1) / 2 * span
-    else:
-        world.vehicles.acceleration[i, 0] = 0.0
+        world.vehicles.acceleration[i, 0] = _scaled(first, params.acceleration_low, params.acceleration_high)

@@ -1,7 +1,7 @@
 """What a driving level looks like: colours, light and weather, from keywords and the level's number alone.
 
 Colours are chosen by their grey value (Rec. 601 luma) so that road, grass, traffic, ego and markings stay apart in
-grey: about 54, 98, 140, 203 and 243 of 255.
+grey: about 54, 98, 140, 196 and 243 of 255.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DAY, DUSK, NIGHT, RANDOM_LIGHT = range(4)
 CLEAR, FOG, RANDOM_WEATHER = range(3)
 
 ROAD, GRASS, KERB, MARKING = (52, 54, 60), (84, 112, 62), (122, 120, 114), (244, 244, 238)
-EGO = (255, 208, 40)
+EGO = (255, 198, 30)
 # where colours are drawn: least and most saturation, least and most grey of road, grass, kerb and marking
 DRAWN = ((0.0, 0.1, 38.0, 66.0), (0.05, 0.4, 90.0, 108.0), (0.0, 0.3, 112.0, 150.0), (0.0, 0.1, 236.0, 248.0))
 # apart in hue, alike in grey
@@ -40,7 +40,7 @@ BARRIER = (240, 140, 40)
 GLASS, HEADLIGHT, TAILLIGHT, TYRE = (30, 38, 48), (255, 250, 225), (225, 20, 24), (22, 22, 24)
 
 # (red, green, blue) factor, sky at the zenith, sky at the horizon: day, dusk, night
-LIGHT = ((1.0, 1.0, 1.0), (0.78, 0.6, 0.55), (0.26, 0.29, 0.4))
+LIGHT = ((1.0, 1.0, 1.0), (0.84, 0.68, 0.62), (0.4, 0.43, 0.54))
 ZENITH = ((74, 134, 214), (52, 60, 112), (6, 8, 22))
 HORIZON = ((196, 220, 240), (246, 164, 104), (26, 32, 56))
 LAMPS = (0.0, 0.2, 1.0)  # how brightly head- and taillights shine

@@ -1,7 +1,7 @@
 """Experts: what a good driver does next, for imitation, baselines and tests.
 
-Under direct control it follows its route by pure pursuit, keeps its distance by IDM, and overtakes what is slow. Among
-meta actions it plays each one in a copy of the world and takes the one that ends best.
+With ContinuousAction it follows its route by pure pursuit, keeps its distance by IDM, and overtakes what is slow. Among
+discrete actions it searches, see `lookahead`.
 """
 
 from __future__ import annotations
@@ -9,28 +9,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
 from visnav.envs import batch
 from visnav.envs.batch import jit
 from visnav.envs.driving.control import clip, not_zero
 from visnav.envs.driving.lanes import lane_after, local_coordinates, position
+from visnav.envs.driving.lookahead import Lookahead
 from visnav.envs.driving.simulation import DrivingSimulation
-from visnav.envs.driving.world import (
-    ENDED,
-    IDLE,
-    LANE_LEFT,
-    LANE_RIGHT,
-    META,
-    META_LONGITUDINAL,
-    SLOWER,
-    VEHICLE_LENGTH,
-)
+from visnav.envs.driving.world import VEHICLE_LENGTH
 
 SIGHT = 80.0  # m ahead that an expert looks along its way
 PURSUIT_TIME, PURSUIT_LEAST = 0.5, 4.0  # s and m ahead of the point that it steers to
 CLEAR = 15.0  # m between middles that it wants to have behind it when it changes lanes
-HORIZON = 6  # policy steps that meta actions are played ahead
+CROSSING, SEAM = 10.0, 0.01  # m ahead where it crosses to another lane, and of a gap that it dares to cross
 
 
 @jit
@@ -76,6 +69,34 @@ def _ahead(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _way_ahead(i, lane, reach, world, roads, tables):  # type: ignore[no-untyped-def]
+    """(lane, m along it): what is `reach` m ahead of ego's place on `lane`, on the way that begins there."""
+    r = world.road[i]
+    along = tables.along[i, lane, 0] + reach
+    for _ in range(6):
+        after = _way_on(i, lane, world, roads)
+        if along <= roads.lanes.length[r, lane] or after < 0:
+            break
+        x, y = position(r, lane, roads, roads.lanes.length[r, lane], 0.0)
+        along += local_coordinates(r, after, roads, x, y)[0] - roads.lanes.length[r, lane]
+        lane = after
+    return lane, along
+
+
+@jit
+def _is_flush(i, lane, side, reach, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Whether no gap, which would count as off the road, is between the lanes `reach` m ahead on the way."""
+    r = world.road[i]
+    lane, along = _way_ahead(i, lane, reach, world, roads, tables)
+    number = roads.lanes.number[r, lane] + side
+    if not 0 <= number < roads.segments.segment_lanes[r, roads.lanes.segment[r, lane]]:
+        return False
+    x, y = position(r, lane, roads, along, 0.0)
+    across = local_coordinates(r, lane + side, roads, x, y)[1]
+    return abs(across) <= (roads.lanes.width[r, lane] + roads.lanes.width[r, lane + side]) / 2 + SEAM
+
+
+@jit
 def _is_free_beside(i, lane, world, tables):  # type: ignore[no-untyped-def]
     """Whether nobody is on `lane` beside ego or close behind it."""
     for o in range(1, world.vehicles.shape[1]):
@@ -99,28 +120,28 @@ def _best_lane(i, world, roads, tables):  # type: ignore[no-untyped-def]
         exists = 0 <= number < roads.segments.segment_lanes[r, roads.lanes.segment[r, lane]]
         if exists and not roads.lanes.forbidden[r, lane + side]:
             there, _ = _ahead(i, lane + side, world, roads, tables)
-            if there > room and _is_free_beside(i, lane + side, world, tables):
+            is_open = gap < CLEAR or (
+                _is_flush(i, lane, side, 0.0, world, roads, tables)
+                and _is_flush(i, lane, side, CROSSING, world, roads, tables)
+            )
+            if there > room and is_open and _is_free_beside(i, lane + side, world, tables):
                 best, room = lane + side, there
     return best
 
 
 @jit
-def _pursue(i, lane, world, roads, tables):  # type: ignore[no-untyped-def]
+def _pursue(i, lane, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Steering angle in rad whose arc meets the middle of the way some metres ahead.
 
     Coulter 1992, "Implementation of the Pure Pursuit Path Tracking Algorithm", for a point between the axles: with
     the slip angle β of the velocity, sin β = L/d sin(α - β), hence tan β = c sin α / (1 + c cos α), c = L/d.
     """
     r = world.road[i]
-    reach = clip(PURSUIT_TIME * abs(world.vehicles.speed[i, 0]), PURSUIT_LEAST, SIGHT)
-    along = tables.along[i, lane, 0] + reach
-    for _ in range(6):
-        after = _way_on(i, lane, world, roads)
-        if along <= roads.lanes.length[r, lane] or after < 0:
-            break
-        x, y = position(r, lane, roads, roads.lanes.length[r, lane], 0.0)
-        along += local_coordinates(r, after, roads, x, y)[0] - roads.lanes.length[r, lane]
-        lane = after
+    time = (
+        1.5 * params.policy_dt if 1.5 * params.policy_dt > PURSUIT_TIME else PURSUIT_TIME
+    )  # a command is held so long
+    reach = clip(time * abs(world.vehicles.speed[i, 0]), PURSUIT_LEAST, SIGHT)
+    lane, along = _way_ahead(i, lane, reach, world, roads, tables)
     x, y = position(r, lane, roads, along, 0.0)
     dx, dy = x - world.vehicles.x[i, 0], y - world.vehicles.y[i, 0]
     cos, sin = math.cos(world.vehicles.heading[i, 0]), math.sin(world.vehicles.heading[i, 0])
@@ -156,7 +177,7 @@ def drive_rows(lo, hi, world, roads, tables, params, commands_out):  # type: ign
     """Write the expert's command for each of rows lo..hi under direct control: numbers in [-1, 1], as actions are."""
     for i in range(lo, hi):
         lane = _best_lane(i, world, roads, tables)
-        steering = clip(_pursue(i, lane, world, roads, tables) / params.steering_high, -1.0, 1.0)
+        steering = clip(_pursue(i, lane, world, roads, tables, params) / params.steering_high, -1.0, 1.0)
         span = params.acceleration_high - params.acceleration_low
         wanted = _follow(i, lane, world, roads, tables, params)
         throttle = clip(2 * (wanted - params.acceleration_low) / span - 1, -1.0, 1.0)
@@ -168,16 +189,6 @@ def drive_rows(lo, hi, world, roads, tables, params, commands_out):  # type: ign
             commands_out[i, k] = steering
 
 
-def _plans(kind: int, num_actions: int) -> NDArray[np.int64]:
-    """(P, HORIZON) what is tried: each action, and after it nothing, braking, or a lane change now or while braking."""
-    idle, slower = (IDLE, SLOWER) if kind == META else (1, 0)
-    ends = [(), (slower,) * (HORIZON - 1)]
-    if kind == META:
-        ends += [(*before, side) for side in (LANE_LEFT, LANE_RIGHT) for before in ((), (slower,))]
-    plans = [(action, *end) for action in range(num_actions) for end in ends]
-    return np.array([plan + (idle,) * (HORIZON - len(plan)) for plan in plans])
-
-
 class Expert:
     """Drives the worlds of a simulation.
 
@@ -185,31 +196,18 @@ class Expert:
         simulation: whose states `actions` reads.
 
     Raises:
-        ValueError: a task that asks for parking, or for another action than "ContinuousAction" and "DiscreteMetaAction"
-            with speeds.
+        ValueError: a task that asks for parking.
     """
 
     def __init__(self, simulation: DrivingSimulation) -> None:
-        params = simulation.params
-        if params.goal_distance > 0:
+        if simulation.params.goal_distance > 0:
             raise ValueError("the expert follows lanes and cannot park; use a task with a road ahead")
         self._simulation = simulation
-        self._is_meta = hasattr(simulation.action_space, "n") and params.action in (META, META_LONGITUDINAL)
-        if hasattr(simulation.action_space, "n") and not self._is_meta:
-            raise ValueError(
-                "the expert plays ContinuousAction, and DiscreteMetaAction with longitudinal=True; "
-                f"got {simulation.task.action}"
-            )
-        if self._is_meta:
-            self._plans = _plans(params.action, simulation.num_actions)
-            rows = simulation.num_envs * len(self._plans)
-            threads = simulation.num_threads
-            self._copies = DrivingSimulation(simulation.task, rows, camera="kinematics", num_threads=threads)
-            self._source = np.repeat(np.arange(simulation.num_envs), len(self._plans))
+        self._lookahead = Lookahead(simulation) if isinstance(simulation.action_space, Discrete) else None
 
     def actions(self) -> NDArray[np.int64] | NDArray[np.float32]:
         """(N,) int64 or (N, 1 or 2) float32, as `DrivingSimulation.step` takes them."""
-        return self._think_ahead() if self._is_meta else self._drive()
+        return self._drive() if self._lookahead is None else self._lookahead.actions()
 
     def _drive(self) -> NDArray[np.float32]:
         simulation = self._simulation
@@ -217,17 +215,3 @@ class Expert:
         state = simulation.world, simulation.roads, simulation.tables, simulation.params
         batch.run(lambda lo, hi: drive_rows(lo, hi, *state, commands), simulation.num_envs, simulation.num_threads)
         return commands
-
-    def _think_ahead(self) -> NDArray[np.int64]:
-        """The first action of the plan that stays whole longest, and among those is rewarded most."""
-        copies = self._copies
-        copies.set_state(self._simulation.get_state(self._source), slice(None))
-        value = np.zeros(len(self._source))
-        plans = np.tile(self._plans, (self._simulation.num_envs, 1))
-        for step in range(HORIZON):
-            playing = copies.world.phase != ENDED
-            outcome = copies.step(np.ascontiguousarray(plans[:, step]), None, False)
-            value += np.where(playing, outcome.reward, 0.0)
-            value -= np.where(playing & copies.world.vehicles.crashed[:, 0], 100.0 * (HORIZON - step), 0.0)
-        best = value.reshape(self._simulation.num_envs, -1).argmax(1)
-        return self._plans[best, 0].astype(np.int64)

@@ -14,7 +14,7 @@ from visnav.envs.driving.decor import (
     scaled,
     vehicle_color,
 )
-from visnav.envs.driving.ground import TILE, level_of, look_along
+from visnav.envs.driving.ground import TILE
 from visnav.envs.driving.lens import (
     EGO,
     FAR,
@@ -34,6 +34,7 @@ from visnav.envs.driving.lens import (
     label_row,
     shade_row,
 )
+from visnav.envs.driving.lookup import add_along, level_of, mean_along
 from visnav.envs.driving.solids import (
     BIG,
     CABIN_TOP,
@@ -104,7 +105,7 @@ def _beam(u, depth, decor):  # type: ignore[no-untyped-def]
     """How many times brighter ego's lamps make what is seen at a depth."""
     aside, far = u / F(0.5), depth / F(26)
     aside *= aside
-    return ONE + F(2.6) * decor.lamps * min(depth / F(6), ONE) / ((ONE + aside * aside) * (ONE + far * far))
+    return ONE + F(1.6) * decor.lamps * min(depth / F(6), ONE) / ((ONE + aside * aside) * (ONE + far * far))
 
 
 # --- ground and sky -----------------------------------------------------------------------------------------
@@ -122,26 +123,26 @@ def _draw_ground_row(r, road, offset_x, offset_y, v, depth, eye, ground, lens, d
         halvings += 1
     samples = 1 << halvings
     long /= F(samples)
-    level = level_of(ground, max(wide, F(0.7) * long))
-    gain = min(max(F(TILE) / F(ground.level_side[level]) / max(wide, long), ONE), F(6))
+    level, size = level_of(ground, max(wide, F(0.7) * long))
+    gain = min(max(size / max(wide, long), ONE), F(6))
     span = np.uint64(lens.width)
     for c in range(span):
-        scratch.ground[c] = np.uint64(0)
+        scratch.row.sums[c] = np.uint64(0)
     tiles = F(1 / TILE)
+    here = depth * tiles
     for k in range(samples):
         # the distances whose mean stands for the pixel's
-        reach = depth * forward + ((F(k) + HALF) - HALF * F(samples)) * long
-        here = depth * tiles
-        x = offset_x + tiles * reach * eye.ahead_x + here * u * eye.right_x
-        y = offset_y + tiles * reach * eye.ahead_y + here * u * eye.right_y
-        look_along(
-            ground, road, level, x, y, here * step * eye.right_x, here * step * eye.right_y, halvings, scratch.row,
-            scratch.ground,
+        reach = tiles * (depth * forward + ((F(k) + HALF) - HALF * F(samples)) * long)
+        add_along(
+            ground, road, level, offset_x + reach * eye.ahead_x + here * u * eye.right_x,
+            offset_y + reach * eye.ahead_y + here * u * eye.right_y, here * step * eye.right_x,
+            here * step * eye.right_y, halvings, scratch.row,
         )  # fmt: skip
+    mean_along(scratch.row)
     at = np.uint64(r) * span
     if canvas.rgb.shape[0]:
         palette = ground_palette(decor, _haze(depth, decor))
-        shade_row(scratch.ground, gain, ONE, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
+        shade_row(scratch.row, gain, ONE, gain, palette, canvas.rgb[np.uint64(3) * at : np.uint64(3) * (at + span)])
         if decor.lamps > ZERO:
             for c in range(span):
                 factor = _beam(u + step * F(np.int32(c)), depth, decor)
@@ -149,7 +150,7 @@ def _draw_ground_row(r, road, offset_x, offset_y, v, depth, eye, ground, lens, d
                     place = np.uint64(3) * (at + c) + np.uint64(k)
                     canvas.rgb[place] = np.uint8(min(F(canvas.rgb[place]) * factor, F(255)))
     if canvas.semantic.shape[0]:
-        label_row(scratch.ground, ONE, canvas.semantic[at : at + span])
+        label_row(scratch.row, ONE, canvas.semantic[at : at + span])
 
 
 @jit
@@ -192,7 +193,7 @@ def _draw_sky_row(r, v, lens, decor, scratch, canvas):  # type: ignore[no-untype
 def _draw_backdrop(i, world, number, eye, ground, lens, decor, scratch, canvas):  # type: ignore[no-untyped-def]
     """Every pixel as ground or sky."""
     road = world.road[i]
-    offset_x, offset_y = F((eye.x - ground.x[road]) / TILE), F((eye.y - ground.y[road]) / TILE)
+    offset_x, offset_y = (eye.x - ground.x[road]) / TILE, (eye.y - ground.y[road]) / TILE
     _fill_skyline(number, eye, lens, scratch)
     for r in range(lens.height):
         v = row_ray(F(r) + HALF, lens)
@@ -312,8 +313,8 @@ def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-u
     cos, sin = F(math.cos(world.vehicles.heading[i, v])), F(math.sin(world.vehicles.heading[i, v]))
     sun_x, sun_y = SUN[0] * cos + SUN[1] * sin, SUN[1] * cos - SUN[0] * sin
     facing = (
-        F(0.72) + F(0.3) * max(sun_x, ZERO), F(0.72) + F(0.3) * max(sun_y, ZERO),
-        F(0.72) + F(0.3) * max(-sun_x, ZERO), F(0.72) + F(0.3) * max(-sun_y, ZERO),
+        F(0.84) + F(0.22) * max(sun_x, ZERO), F(0.84) + F(0.22) * max(sun_y, ZERO),
+        F(0.84) + F(0.22) * max(-sun_x, ZERO), F(0.84) + F(0.22) * max(-sun_y, ZERO),
     )  # fmt: skip
     label = GOAL if is_goal else OBSTACLE if is_obstacle else EGO if v == 0 else TRAFFIC
     shadow = scaled(scaled(decor.road, decor.light), (DARK, DARK, DARK))

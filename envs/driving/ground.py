@@ -2,6 +2,10 @@
 
 A road is drawn once, when its bank is made; cameras then look the ground up in constant time, however many lanes there
 are. Tiles that look the same are stored once, so that ten kilometres of straight highway are some dozen tiles.
+
+A level is for pixels of one size, FINEST or twice, four times, … that. Pixels of the first two are looked up between
+texels of their own size. All others are looked up in one place: their texels are four to a pixel's side, and each is
+the mean of a pixel around it, which is sharper and three times as fast.
 """
 
 from __future__ import annotations
@@ -17,7 +21,6 @@ from visnav.envs.batch import jit
 from visnav.envs.driving.world import CIRCULAR, NO_LINE, POLYLINE, REAL, SINE, STRAIGHT, STRIPED, Reals, Roads
 
 F = np.float32
-HALF = F(0.5)
 Rectangle = tuple[float, float, float, float]  # m: x0, y0, x1, y1
 
 TILE = 8.0  # m along a side of a tile
@@ -32,33 +35,30 @@ STRIPE, PERIOD = 3.0, 8.0  # m, of striped lines; the period is a tile's, so tha
 CHORD = 0.01  # m that a piece of a curved lane may be off it
 REACH = TILE * 0.75 + SHOULDER + KERB + 0.5  # m from the middle of a tile to what can be seen in it, less half a lane
 
-_BYTE, _ONE, _SIXTEEN = np.uint64(255), np.uint64(1), np.uint64(16)
-_LANE, _EACH = np.uint64(0xFFFF), np.uint64(0x0001000100010001)
+BETWEEN = 2  # levels that are looked up between texels
+
+_TWO, _EIGHT, _HALF_WORD = np.uint64(2), np.uint64(8), np.uint64(32)
+_EACH = np.uint64(0x0001000100010001)
+EVEN, ODD = np.uint64(0x00FF00FF), np.uint64(0xFF00FF00)  # bytes of 32 bits that go to the lower and upper two lanes
 
 
 class Ground(NamedTuple):
-    """The tiles of a bank of R roads. A texel is four 16-bit lanes, each 0 to 255: asphalt, marking, kerb, grain."""
+    """The tiles of a bank of R roads; shares of asphalt, marking, kerb and grain are 0 to 255."""
 
-    texels: NDArray[np.uint64]  # (tiles * stride,) tile 0 is grass; each level has a rim of its neighbours' texels
-    stride: int  # texels of a tile
+    lanes: NDArray[np.uint64]  # (tiles * lane_stride,) levels 0 and 1, with a rim of the texels around: 16-bit lanes
+    lane_stride: int  # texels of a tile
+    bytes: NDArray[np.uint32]  # (tiles * byte_stride,) levels 2, …: asphalt | marking << 8 | kerb << 16 | grain << 24
+    byte_stride: int
     level_start: NDArray[np.int32]  # (levels,) first texel of a level in its tile
-    level_side: NDArray[np.int32]  # (levels,) texels along its side, without the rim
-    finest: np.float32  # m of a texel of level 0
-    tiles: NDArray[np.int32]  # tiles of the roads, one after the other, by rows, with a rim of grass
+    level_bits: NDArray[np.int32]  # (levels,) 2**bits texels along its side, without the rim
+    finest: np.float32  # m of a pixel that level 0 is for
+    tiles: NDArray[np.int32]  # tiles of the roads, one after the other, by rows, with a rim of grass; tile 0 is grass
     first: NDArray[np.int32]  # (R,) of a road in `tiles`
     columns: NDArray[np.int32]  # (R,) without the rim
     rows: NDArray[np.int32]  # (R,)
     x: Reals  # (R,) m, of the upper left corner of tile (0, 0)
     y: Reals  # (R,)
     extent: Reals  # (R, 4) m: x0, y0, x1, y1 of asphalt
-
-
-class Row(NamedTuple):
-    """Room for looking up the ground along a row of W pixels."""
-
-    place: NDArray[np.int32]  # (W,) of the tile in `Ground.tiles`
-    texel: NDArray[np.int32]  # (W,) upper left of four, in its tile
-    weight: NDArray[np.int32]  # (W,) sixteenths to the right | sixteenths down << 8
 
 
 class Paths(NamedTuple):
@@ -305,23 +305,35 @@ def _survey(paths: Paths) -> _Map:
 
 
 def _mip_levels(image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """A (K, 4, side, side) stack and its halves, down to one texel."""
+    """A (K, 4, side, side) stack and its halves, down to four texels a side."""
     levels: list[Any] = [image]
-    while levels[-1].shape[-1] > 1:
+    while levels[-1].shape[-1] > 4:
         last = levels[-1]
         levels.append((last[..., ::2, ::2] + last[..., 1::2, ::2] + last[..., ::2, 1::2] + last[..., 1::2, 1::2]) / 4)
     return levels
 
 
-def _rimmed(level: NDArray[np.uint64], around: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """(T, side + 2, side + 2): tiles with a rim of their neighbours' texels; `around` (T, 3, 3) numbers those."""
+def _rimmed(level: NDArray[np.uint64], around: NDArray[np.int64], rim: int) -> NDArray[np.uint64]:
+    """(T, side + 2 rim, side + 2 rim): tiles with a rim of the texels around; `around` (T, 3, 3) numbers the tiles."""
     side = level.shape[-1]
-    out = np.zeros((len(around), side + 2, side + 2), np.uint64)
-    parts = ((slice(0, 1), slice(-1, None)), (slice(1, side + 1), slice(0, side)), (slice(side + 1, None), slice(0, 1)))
+    out = np.zeros((len(around), side + 2 * rim, side + 2 * rim), np.uint64)
+    parts = (
+        (slice(0, rim), slice(-rim, None)), (slice(rim, side + rim), slice(0, side)),
+        (slice(side + rim, None), slice(0, rim)),
+    )  # fmt: skip
     for row, (to_y, from_y) in enumerate(parts):
         for column, (to_x, from_x) in enumerate(parts):
             out[:, to_y, to_x] = level[around[:, row, column]][:, from_y, from_x]
     return out
+
+
+def _pixel_means(level: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """(T, side, side) in bytes: means over 4 x 4 texels around each one, of (T, side + 4, side + 4) in 16-bit lanes."""
+    rounding = np.uint64(32) * _EACH
+    tall = level[:, :-4] + _TWO * (level[:, 1:-3] + level[:, 2:-2] + level[:, 3:-1]) + level[:, 4:]
+    wide = tall[..., :-4] + _TWO * (tall[..., 1:-3] + tall[..., 2:-2] + tall[..., 3:-1]) + tall[..., 4:]
+    mean = (wide + rounding) << _TWO  # of 64 parts: to the upper byte of each lane
+    return (mean >> _EIGHT & EVEN | mean >> _HALF_WORD & ODD).astype(np.uint32)
 
 
 def make_ground(roads: Roads, paved: Sequence[Sequence[Rectangle]] = ()) -> Ground:
@@ -345,7 +357,7 @@ def make_ground(roads: Roads, paved: Sequence[Sequence[Rectangle]] = ()) -> Grou
     while len(unique) * 4 / 3 * (TILE / finest + 2) ** 2 * 8 > MOST_BYTES and finest < COARSEST:
         finest *= 2
     side = round(TILE / finest)
-    levels = [np.zeros((1 + int(starts[-1]), side >> k, side >> k), np.uint64) for k in range(side.bit_length())]
+    levels = [np.zeros((1 + int(starts[-1]), side >> k, side >> k), np.uint64) for k in range(side.bit_length() - 2)]
     grain = _grain(round(TILE / FINEST)).reshape(side, round(finest / FINEST), side, -1).mean(axis=(1, 3))
     image = np.zeros((1, 4, side, side), np.float32)
     image[:, 3] = grain
@@ -357,7 +369,9 @@ def make_ground(roads: Roads, paved: Sequence[Sequence[Rectangle]] = ()) -> Grou
             _draw_tile(path, *corner, side, finest, near, image[0, :3])
             _pack(image, levels, number)
             number += 1
-    rimmed = [_rimmed(level, unique.reshape(-1, 3, 3)).reshape(len(unique), -1) for level in levels]
+    neighbours = unique.reshape(-1, 3, 3)
+    between = [_rimmed(level, neighbours, 1).reshape(len(unique), -1) for level in levels[:BETWEEN]]
+    means = [_pixel_means(_rimmed(level, neighbours, 2)).reshape(len(unique), -1) for level in levels]
     tiles = []
     at = 1
     for road in maps:
@@ -365,10 +379,12 @@ def make_ground(roads: Roads, paved: Sequence[Sequence[Rectangle]] = ()) -> Grou
         tiles.append(np.pad(place[at : at + rows * columns].reshape(rows, columns), 1).ravel())
         at += rows * columns
     return Ground(
-        texels=np.concatenate(rimmed, axis=1).ravel(),
-        stride=sum(level.shape[1] for level in rimmed),
-        level_start=np.cumsum([0, *(level.shape[1] for level in rimmed[:-1])]).astype(np.int32),
-        level_side=np.array([level.shape[-1] for level in levels], np.int32),
+        lanes=np.concatenate(between, axis=1).ravel(),
+        lane_stride=sum(level.shape[1] for level in between),
+        bytes=np.concatenate(means, axis=1).ravel(),
+        byte_stride=sum(level.shape[1] for level in means),
+        level_start=np.concatenate([_starts(between), _starts(means)]).astype(np.int32),
+        level_bits=np.array([level.shape[-1].bit_length() - 1 for level in levels[:BETWEEN] + levels], np.int32),
         finest=F(finest),
         tiles=np.concatenate(tiles).astype(np.int32),
         first=np.cumsum([0, *(len(road) for road in tiles[:-1])]).astype(np.int32),
@@ -380,65 +396,13 @@ def make_ground(roads: Roads, paved: Sequence[Sequence[Rectangle]] = ()) -> Grou
     )
 
 
+def _starts(levels: list[NDArray[Any]]) -> NDArray[np.int64]:
+    """Where each level begins in its tile."""
+    return np.cumsum([0, *(level.shape[1] for level in levels[:-1])])
+
+
 def _pack(image: NDArray[np.float32], levels: list[NDArray[np.uint64]], number: int) -> None:
     """Write the four shares of a tile, and their halves, into its place of every level."""
-    for level, shares in zip(levels, _mip_levels(image), strict=True):
-        lanes = np.round(shares[0] * 255).astype(np.uint64)
-        level[number] = lanes[0] | lanes[1] << np.uint64(16) | lanes[2] << np.uint64(32) | lanes[3] << np.uint64(48)
-
-
-# --- looking it up -------------------------------------------------------------------------------------------
-
-
-@jit
-def level_of(ground, meters):  # type: ignore[no-untyped-def]
-    """The mip level whose texels are about as large as a pixel of so many metres."""
-    level, texel = 0, ground.finest * F(1.4)
-    while texel < meters and level < len(ground.level_side) - 1:
-        texel += texel
-        level += 1
-    return level
-
-
-@jit
-def look_along(ground, road, level, x, y, dx, dy, halvings, row, found_out):  # type: ignore[no-untyped-def]
-    """Add the ground at points along a line, between texels, to what was found there before.
-
-    Three loops, because the compiler makes vector instructions of the first, not of the look-ups.
-
-    Args:
-        x, y, dx, dy: float32, the first point and the way to the next, in tiles from the corner of the road's first.
-        halvings: the shares are halved so often before they are added: of 2**halvings samples this makes the mean.
-        row: `Row`, room to work in.
-        found_out: (W,) uint64, four 16-bit lanes of shares, 0 to 255 * 256, added to.
-    """
-    columns, rows = F(ground.columns[road]), F(ground.rows[road])
-    start, side = ground.level_start[level], F(ground.level_side[level])
-    across = np.int32(ground.level_side[level]) + np.int32(2)
-    first, along = np.int32(ground.first[road]), np.int32(ground.columns[road]) + np.int32(2)
-    count = np.uint64(found_out.shape[0])
-    place, texel, weight = row.place, row.texel, row.weight
-    for c in range(count):
-        at = F(np.int32(c))
-        point_x, point_y = x + at * dx, y + at * dy
-        tile_x, tile_y = math.floor(point_x), math.floor(point_y)
-        u, v = (point_x - tile_x) * side + HALF, (point_y - tile_y) * side + HALF
-        tile_x, tile_y = min(max(tile_x, F(-1)), columns), min(max(tile_y, F(-1)), rows)
-        place[c] = first + (np.int32(tile_y) + np.int32(1)) * along + np.int32(tile_x) + np.int32(1)
-        texel_x, texel_y = np.int32(u), np.int32(v)
-        texel[c] = start + texel_y * across + texel_x
-        right, below = np.int32((u - F(texel_x)) * F(16)), np.int32((v - F(texel_y)) * F(16))
-        weight[c] = right | below << np.int32(8)
-    tiles, texels = ground.tiles, ground.texels
-    stride, next_row = np.uint64(ground.stride), np.uint64(across)
-    shift = np.uint64(halvings)
-    mask = (_LANE >> shift) * _EACH
-    for c in range(count):
-        at = np.uint64(tiles[np.uint64(place[c])]) * stride + np.uint64(texel[c])
-        share = np.uint64(weight[c])
-        right, below = share & _BYTE, share >> np.uint64(8)
-        left = _SIXTEEN - right
-        above = _SIXTEEN - below
-        upper = texels[at] * left + texels[at + _ONE] * right
-        lower = texels[at + next_row] * left + texels[at + next_row + _ONE] * right
-        found_out[c] += (upper * above + lower * below) >> shift & mask
+    for level, shares in zip(levels, _mip_levels(image), strict=False):
+        asphalt, marking, kerb, grain = np.round(shares[0] * 255).astype(np.uint64)
+        level[number] = asphalt | kerb << np.uint64(16) | marking << np.uint64(32) | grain << np.uint64(48)

@@ -33,13 +33,19 @@ BEHAVIOURS = {
 PLAIN = ("Vehicle", "BicycleVehicle")  # ego under direct control; others of these stand
 
 
-def from_highway_env(env: Any, simulation: DrivingSimulation, slot: int = 0) -> None:
+def from_highway_env(env: Any, simulation: DrivingSimulation, slot: int = 0) -> dict[int, Any]:
     """Write the scene that a highway-env environment is in into a slot of ours, which then plays on in the same way.
+
+    The generator is that of the original, in the same state. The numbers of IDM are taken over for all slots:
+    intersection-v0 changes them in the original's classes, for every environment of the process.
 
     Args:
         env: of highway-env 1.12.1, wrapped or not, of the same task and configuration; it is only read.
         simulation: ours, such as `gym.make("visnav/highway-v0").unwrapped.simulation`.
         slot: row to write.
+
+    Returns:
+        The original's vehicles and objects, by place in the row.
 
     Raises:
         ValueError: a road of other segments, more vehicles than the task has places for, or of unknown kind.
@@ -60,17 +66,38 @@ def from_highway_env(env: Any, simulation: DrivingSimulation, slot: int = 0) -> 
         raise ValueError(f"the scene has {count} vehicles and objects, the task has places for {len(vehicles)}")
     vehicles.present = False
     places = [*range(1 + len(traffic)), *range(len(vehicles) - len(objects), len(vehicles))]
-    for place, thing in zip(places, [ego, *traffic, *objects], strict=True):
+    things = dict(zip(places, [ego, *traffic, *objects], strict=True))
+    for place, thing in things.items():
         _write(thing, vehicles[place], world.route[slot, place], lanes, segments, place == 0)
+    drivers = [vehicle for vehicle in traffic if hasattr(vehicle, "DISTANCE_WANTED")]
+    if drivers:
+        simulation.params = simulation.params._replace(
+            distance_wanted=float(drivers[0].DISTANCE_WANTED),
+            comfort_acc_max=float(drivers[0].COMFORT_ACC_MAX),
+            comfort_acc_min=float(drivers[0].COMFORT_ACC_MIN),
+        )
     world.road[slot] = 0
+    world.ego_turn[slot] = original.road.vehicles.index(ego)
     world.speed_index[slot] = getattr(ego, "speed_index", 0)
+    if hasattr(original, "lanes"):  # lane-keeping-v0: the lane to keep, then those that follow as a step begins
+        kept = [original.lane] if original.lane.on_lane(ego.position) else [*original.lanes, original.lane]
+        vehicles[0].target_lane = network.lanes_list().index(kept[0])
     if goal := getattr(ego, "goal", None):
         world.goal[slot] = *goal.position, goal.heading
     world.step_count[slot] = original.steps // simulation.params.substeps
-    world.time[slot] = original.time
+    world.time[slot] = original.time or world.step_count[slot] * simulation.params.policy_dt
     world.substeps[slot] = getattr(original.road, "steps", original.steps)
+    world.rng[slot] = _generator(original.np_random)
     world.phase[slot] = PLAYING
     simulation.set_state(simulation.get_state(slice(None)), slice(None))  # finds where everything is
+    return things
+
+
+def _generator(generator: np.random.Generator) -> list[int]:
+    """The six words of NumPy's PCG64, as `visnav.envs.rng` keeps them."""
+    state: Any = generator.bit_generator.state
+    words = [word for name in ("state", "inc") for word in divmod(state["state"][name], 2**64)]
+    return [*words, state["has_uint32"], state["uinteger"]]
 
 
 def _write(
@@ -110,7 +137,6 @@ def _write(
         vehicle.gain_speed, vehicle.gain_approach, vehicle.gain_room = thing.ACCELERATION_PARAMETERS
         vehicle.gain_heading, vehicle.gain_lateral = thing.STEERING_PARAMETERS
     vehicle.yielding = getattr(thing, "is_yielding", False)
-    vehicle.yield_timer = getattr(thing, "yield_timer", 0)
     vehicle.route_at = 0
     route[...] = -1
     planned = getattr(thing, "route", None) or []

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visnav.envs.batch import jit
 from visnav.envs.driving.decor import LIGHTING, TEXTURES, WEATHER, mixed, scaled
-from visnav.envs.driving.ground import Row
+from visnav.envs.driving.lookup import Row, make_row
 
 F = np.float32
 ZERO, HALF, ONE = F(0), F(0.5), F(1)
@@ -25,9 +25,7 @@ NEAR = F(0.1)  # m to the image plane; nothing nearer is drawn
 SKY, GRASS, ROAD, KERB, MARKING, GOAL, TRAFFIC, EGO, OBSTACLE = range(9)
 SEMANTIC_CLASSES = ("sky", "grass", "road", "kerb", "marking", "goal", "vehicle", "ego", "obstacle")
 
-_SHIFT = np.uint64(8)
-_LANE = np.uint64(0xFFFF)
-_FULL = F(255 * 256)
+_BYTE, _HALF_BYTE, _BYTE_SHARE = np.uint32(255), np.uint32(128), F(1 / 255)
 
 
 class Looks(NamedTuple):
@@ -76,8 +74,7 @@ class Canvas(NamedTuple):
 class Scratch(NamedTuple):
     """Room for one picture at a time."""
 
-    ground: NDArray[np.uint64]  # (W,) what `look_along` found along a row of the picture
-    row: Row  # for looking it up
+    row: Row  # of the picture, for looking up the ground
     skyline: NDArray[np.float32]  # (W,) tangent of the elevation of the hills on the horizon
     order: NDArray[np.int32]  # (V,) vehicles that may be seen, far to near
     distance: NDArray[np.float32]  # (V,) m ahead, of those
@@ -112,8 +109,7 @@ def make_front_lens(
 def make_scratch(width: int, vehicles: int) -> Scratch:
     """Room for pictures of so many columns, with so many vehicles."""
     return Scratch(
-        ground=np.zeros(width, np.uint64),
-        row=Row(*np.zeros((3, width), np.int32)),
+        row=make_row(width),
         skyline=np.zeros(width, np.float32),
         order=np.zeros(vehicles, np.int32),
         distance=np.zeros(vehicles, np.float32),
@@ -134,49 +130,57 @@ def ground_palette(decor, haze):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _cut(share, gain):  # type: ignore[no-untyped-def]
-    """A share, 0 to 1, with its edge made as sharp as pixels are small."""
-    return min(max((share - HALF) * gain + HALF, ZERO), ONE)
+def _within(value, most):  # type: ignore[no-untyped-def]
+    return min(max(value, ZERO), most)
 
 
 @jit
-def shade_row(ground, gain, bold, palette, rgb_out):  # type: ignore[no-untyped-def]
-    """Colours of a row of ground.
+def shade_row(row, gain, bold, crisp, palette, rgb_out):  # type: ignore[no-untyped-def]
+    """Colours of a row of ground, as `look_along` found it.
 
     Args:
-        ground: (W,) uint64 as `look_along` finds them.
+        row: `Row`, of which `color` is room to work in: the compiler makes vector instructions of whole numbers' loops.
         gain: texels a pixel's size, at least 1: how much edges are sharpened.
         bold: factor of a marking's share, where lines are thinner than pixels.
+        crisp: as gain, for the edges of markings.
         rgb_out: (W * 3,) uint8, written.
     """
     grass, road, kerb, marking = palette.grass, palette.road, palette.kerb, palette.marking
-    whole = ONE / _FULL
-    for c in range(np.uint64(ground.shape[0])):
-        shares = ground[c]
-        asphalt = _cut(F(np.int32(shares & _LANE)) * whole, gain)
-        paint = _cut(min(F(np.int32(shares >> np.uint64(16) & _LANE)) * whole * bold, ONE), gain)
-        edge = _cut(F(np.int32(shares >> np.uint64(32) & _LANE)) * whole, gain)
-        grain = (F(np.int32(shares >> np.uint64(48))) * whole - HALF) * palette.grain * (ONE - F(0.75) * asphalt)
-        grain *= ONE - paint
+    scale, less = gain * _BYTE_SHARE, HALF - HALF * gain
+    line_scale, line_less = crisp * bold * _BYTE_SHARE, HALF - HALF * crisp
+    mottle = palette.grain * _BYTE_SHARE
+    full = F(255)
+    shares, color = row.shares, row.color
+    for c in range(np.uint64(shares.shape[0])):
+        share = shares[c]
+        asphalt = _within(F(np.int32(share & _BYTE)) * scale + less, ONE)
+        paint = _within(F(np.int32(share >> np.uint32(8) & _BYTE)) * line_scale + line_less, ONE)
+        edge = _within(F(np.int32(share >> np.uint32(16) & _BYTE)) * scale + less, ONE)
+        grain = (F(np.int32(share >> np.uint32(24))) - F(127.5)) * mottle * (ONE - F(0.75) * asphalt) * (ONE - paint)
+        red = grass[0] + (road[0] - grass[0]) * asphalt + (kerb[0] - grass[0]) * edge
+        green = grass[1] + (road[1] - grass[1]) * asphalt + (kerb[1] - grass[1]) * edge
+        blue = grass[2] + (road[2] - grass[2]) * asphalt + (kerb[2] - grass[2]) * edge
+        red = _within(red + (marking[0] - red) * paint + grain, full)
+        green = _within(green + (marking[1] - green) * paint + grain, full)
+        blue = _within(blue + (marking[2] - blue) * paint + grain, full)
+        color[c] = np.int32(red) | np.int32(green) << np.int32(8) | np.int32(blue) << np.int32(16)
+    for c in range(np.uint64(color.shape[0])):
         at = np.uint64(3) * c
-        for k in range(3):
-            value = grass[k] + (road[k] - grass[k]) * asphalt
-            value += (kerb[k] - value) * edge
-            value += (marking[k] - value) * paint + grain
-            rgb_out[at + np.uint64(k)] = np.uint8(min(max(value, ZERO), F(255)))
+        rgb_out[at] = np.uint8(color[c])
+        rgb_out[at + np.uint64(1)] = np.uint8(color[c] >> np.int32(8))
+        rgb_out[at + np.uint64(2)] = np.uint8(color[c] >> np.int32(16))
 
 
 @jit
-def label_row(ground, bold, semantic_out):  # type: ignore[no-untyped-def]
+def label_row(row, bold, semantic_out):  # type: ignore[no-untyped-def]
     """Classes of a row of ground: of which kind the larger part is, as `shade_row` shows it."""
-    half = np.uint64(255 * 128)
-    some = np.uint64(_FULL * HALF / bold)
-    for c in range(np.uint64(ground.shape[0])):
-        shares = ground[c]
-        label = ROAD if (shares & _LANE) >= half else GRASS
-        if (shares >> np.uint64(32) & _LANE) >= half:
+    some = np.uint32(F(127.5) / bold + HALF)
+    for c in range(np.uint64(row.shares.shape[0])):
+        share = row.shares[c]
+        label = ROAD if (share & _BYTE) >= _HALF_BYTE else GRASS
+        if (share >> np.uint32(16) & _BYTE) >= _HALF_BYTE:
             label = KERB
-        if (shares >> np.uint64(16) & _LANE) >= some:
+        if (share >> np.uint32(8) & _BYTE) >= some:
             label = MARKING
         semantic_out[c] = np.uint8(label)
 

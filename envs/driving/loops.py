@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from visnav.envs.batch import jit
 from visnav.envs.driving.control import locate_all
-from visnav.envs.driving.kinematics import write_kinematics
+from visnav.envs.driving.kinematics import write_goal, write_kinematics
 from visnav.envs.driving.rules import reset, step
 
 
 @jit
-def reset_rows(lo, hi, world, roads, tables, slots, params, source, spawn, args, before, after):  # type: ignore[no-untyped-def]
+def reset_rows(lo, hi, world, roads, tables, slots, params, source, spawn, enter, args, before, after):  # type: ignore[no-untyped-def]
     """`reset` for those of rows lo..hi in phase `before`, which are then in phase `after`."""
     for i in range(lo, hi):
         if world.phase[i] == before:
-            reset(i, world, roads, tables, slots, params, source, spawn, args)
+            reset(i, world, roads, tables, slots, params, source, spawn, enter, args)
             world.phase[i] = after
 
 
 @jit
-def step_rows(lo, hi, world, roads, tables, params, commands, outcome):  # type: ignore[no-untyped-def]
+def step_rows(lo, hi, world, roads, tables, params, renew, args, commands, outcome):  # type: ignore[no-untyped-def]
     """`step`."""
     for i in range(lo, hi):
-        step(i, world, roads, tables, params, commands, outcome)
+        step(i, world, roads, tables, params, renew, args, commands, outcome)
 
 
 @jit
@@ -36,3 +36,10 @@ def kinematics_rows(lo, hi, world, roads, tables, view, out):  # type: ignore[no
     """`camera="kinematics"` as the worlds are."""
     for i in range(lo, hi):
         write_kinematics(i, world, roads, tables, view, out)
+
+
+@jit
+def goal_rows(lo, hi, world, roads, tables, features, scales, observation, achieved_goal, desired_goal):  # type: ignore[no-untyped-def]
+    """`camera="kinematics"` of worlds with a goal."""
+    for i in range(lo, hi):
+        write_goal(i, world, roads, tables, features, scales, observation, achieved_goal, desired_goal)

@@ -16,15 +16,16 @@ from visnav.envs.driving.collisions import collide_all
 from visnav.envs.driving.control import (
     clip,
     drive,
-    index_to_speed,
     is_meta,
     locate,
     locate_all,
     meta_action,
     order_lanes,
     speed_to_index,
+    target_index,
 )
 from visnav.envs.driving.lanes import is_on
+from visnav.envs.driving.regulation import regulate
 from visnav.envs.driving.traffic import decide, has_targets
 from visnav.envs.driving.vehicles import move
 from visnav.envs.driving.world import (
@@ -38,6 +39,8 @@ from visnav.envs.driving.world import (
     EXIT,
     FRESH,
     GOAL,
+    GOAL_SCALES,
+    HALF_SPEED_INDEX,
     HIGH_SPEED,
     IDLE,
     LANDMARK,
@@ -46,13 +49,17 @@ from visnav.envs.driving.world import (
     LANE_LEFT,
     LANE_NUMBER,
     LANE_RIGHT,
+    LANE_SHARE,
+    LATERAL,
     LEFT_LANE,
     MERGING_SPEED,
     OBSTACLE,
+    ON_ROAD,
     PLAYING,
     RIGHT_LANE,
     SPEED,
     SPEED_INDEX,
+    TARGET_NUMBER,
     TERMS,
 )
 from visnav.envs.levels import MAX_DRAWS, in_split
@@ -77,13 +84,15 @@ def substep(i, action, world, roads, tables, params):  # type: ignore[no-untyped
                 order_lanes(i, world, roads, tables)
                 is_ordered = True
             decide(i, v, action, world, roads, tables, params)
+    world.substeps[i] += 1
+    if params.regulation_period > 0 and world.substeps[i] % params.regulation_period == 0:
+        regulate(i, world, roads, tables, params)
     for v in range(vehicles.shape[1]):
         if vehicles.present[i, v] and is_movable(vehicles.behaviour[i, v]):
             vehicles.timer[i, v] += params.dt
-            move(i, v, world, params)
+            move(i, v, params.dt, world, params)
             vehicles.lane[i, v] = locate(i, v, world, roads, tables)
     collide_all(i, world, tables, params.dt)
-    world.substeps[i] += 1
 
 
 @jit
@@ -117,12 +126,21 @@ def _merging_speed(i, world, roads):  # type: ignore[no-untyped-def]
 
 
 @jit
-def goal_distance(i, world):  # type: ignore[no-untyped-def]
-    """√(Σ weight · |difference|) of ego's place, in units of 100 m, and direction from the goal's (ParkingEnv)."""
-    dx, dy = abs(world.vehicles.x[i, 0] - world.goal[i, 0]), abs(world.vehicles.y[i, 0] - world.goal[i, 1])
-    heading, wanted = world.vehicles.heading[i, 0], world.goal[i, 2]
-    cos, sin = abs(math.cos(heading) - math.cos(wanted)), abs(math.sin(heading) - math.sin(wanted))
-    return math.sqrt((dx + 0.3 * dy) / 100 + 0.02 * (cos + sin))
+def goal_distance(i, world, params):  # type: ignore[no-untyped-def]
+    """√(Σ weight · |difference|) of ego's place, velocity and direction from the goal's, which stands (ParkingEnv).
+
+    To the last bit what `DrivingSimulation.compute_reward` makes of the observation.
+    """
+    heading, wanted, speed = world.vehicles.heading[i, 0], world.goal[i, 2], world.vehicles.speed[i, 0]
+    weights = params.goal_weights
+    return math.sqrt(
+        weights[0] * abs(world.vehicles.x[i, 0] / GOAL_SCALES[0] - world.goal[i, 0] / GOAL_SCALES[0])
+        + weights[1] * abs(world.vehicles.y[i, 0] / GOAL_SCALES[1] - world.goal[i, 1] / GOAL_SCALES[1])
+        + weights[2] * abs(speed * math.cos(heading) / GOAL_SCALES[2])
+        + weights[3] * abs(speed * math.sin(heading) / GOAL_SCALES[3])
+        + weights[4] * abs(math.cos(heading) - math.cos(wanted))
+        + weights[5] * abs(math.sin(heading) - math.sin(wanted))
+    )
 
 
 @jit
@@ -139,6 +157,10 @@ def reward_term(k, i, command, world, roads, tables, params):  # type: ignore[no
         return target / (others if others > 1 else 1)
     if k == LANE_NUMBER:
         return np.float64(roads.lanes.number[r, lane])
+    if k == TARGET_NUMBER:
+        return np.float64(target)
+    if k == LANE_SHARE:
+        return np.float64(roads.lanes.number[r, lane]) / (others if others > 1 else 1)
     if k == HIGH_SPEED:
         return clip((speed * math.cos(world.vehicles.heading[i, 0]) - params.reward_low) / span, 0.0, 1.0)
     if k == SPEED:
@@ -146,14 +168,22 @@ def reward_term(k, i, command, world, roads, tables, params):  # type: ignore[no
     if k == CLIPPED_SPEED:
         return clip((speed - params.reward_low) / span, 0.0, 1.0)
     if k == SPEED_INDEX:
-        return world.speed_index[i] / (params.target_speeds - 1)
+        return world.speed_index[i] / (len(params.target_speeds) - 1)
+    if k == HALF_SPEED_INDEX:
+        return (world.speed_index[i] if is_meta(params) else speed_to_index(speed, 20.0, 30.0, 3)) / 2
     if k == LANE_CHANGE:
         return 1.0 if command[0] == LANE_LEFT or command[0] == LANE_RIGHT else 0.0
     if k == MERGING_SPEED:
         return _merging_speed(i, world, roads)
     if k == LANE_CENTERING:
         across = tables.across[i, lane, 0]
-        return 1 / (1 + 4 * across * across)
+        return 1 / (1 + params.centering_cost * across * across)
+    if k == LATERAL:
+        kept = np.int64(world.vehicles.target_lane[i, 0])
+        share = tables.across[i, kept, 0] / roads.lanes.width[r, kept]
+        return 1 - share * share
+    if k == ON_ROAD:
+        return 1.0 if on_road(i, world, roads, tables) else 0.0
     if k == ACTION:
         return math.sqrt(command[0] * command[0] + command[1] * command[1])
     if k == ARRIVED:
@@ -163,7 +193,7 @@ def reward_term(k, i, command, world, roads, tables, params):  # type: ignore[no
     if k == EXIT:
         return 1.0 if roads.lanes.arrival[r, world.vehicles.target_lane[i, 0] if is_meta(params) else lane] else 0.0
     if k == GOAL:
-        return -goal_distance(i, world)
+        return -goal_distance(i, world, params)
     return 0.0
 
 
@@ -172,18 +202,17 @@ def _reward(i, command, world, roads, tables, params, terms_out):  # type: ignor
     """The weighted terms of row i, as the task maps them; the terms are left in terms_out[i]."""
     total = 0.0
     for k in range(len(TERMS)):
-        weight = params.weights[k]
-        if weight != 0.0:
+        if params.computed[k]:
             term = reward_term(k, i, command, world, roads, tables, params)
             terms_out[i, k] = term
-            total += weight * term
+            total += params.weights[k] * term
     if not math.isnan(params.arrived_reward) and has_arrived(i, world, roads, tables, params):
         total = params.arrived_reward
     total = (total - params.worst) / (params.best - params.worst)
     if params.clip_reward:
         total = clip(total, 0.0, 1.0)
-    if params.on_road_factor and not on_road(i, world, roads, tables):
-        return 0.0
+    if not math.isnan(params.off_road_reward) and not on_road(i, world, roads, tables):
+        return params.off_road_reward
     return total
 
 
@@ -195,12 +224,26 @@ def _has_ended(i, world, roads, tables, params):  # type: ignore[no-untyped-def]
         or world.vehicles.x[i, 0] > params.end_x
         or (params.end_offroad and not on_road(i, world, roads, tables))
         or (params.end_arrived and has_arrived(i, world, roads, tables, params))
-        or (params.goal_distance > 0 and goal_distance(i, world) < params.goal_distance)
+        or (params.goal_distance > 0 and goal_distance(i, world, params) < params.goal_distance)
     )
 
 
 @jit
-def step(i, world, roads, tables, params, commands, outcome):  # type: ignore[no-untyped-def]
+def _has_succeeded(i, command, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Whether an episode that is over ended well: where the task leads, or on the road if it leads nowhere."""
+    if world.vehicles.crashed[i, 0]:
+        return False
+    if params.goal_distance > 0:
+        return goal_distance(i, world, params) < params.goal_distance
+    if params.end_arrived:
+        return has_arrived(i, world, roads, tables, params)
+    if params.computed[EXIT]:
+        return reward_term(EXIT, i, command, world, roads, tables, params) > 0
+    return on_road(i, world, roads, tables)
+
+
+@jit
+def step(i, world, roads, tables, params, renew, args, commands, outcome):  # type: ignore[no-untyped-def]
     """Play commands[i] in world i, `params.action_repeat` times or until the episode ends.
 
     The tables say where the vehicles are. A command is the number of a discrete action and 0, or one or two numbers
@@ -230,7 +273,11 @@ def step(i, world, roads, tables, params, commands, outcome):  # type: ignore[no
         outcome.truncated[i] = world.time[i] >= params.duration
         if outcome.terminated[i] or outcome.truncated[i]:
             world.phase[i] = ENDED
-            outcome.success[i] = not world.vehicles.crashed[i, 0] and on_road(i, world, roads, tables)
+            outcome.success[i] = _has_succeeded(i, command, world, roads, tables, params)
+        if params.renewed:
+            renew(i, world, roads, args)
+            locate_all(i, world, roads, tables)
+        if world.phase[i] == ENDED:
             break
 
 
@@ -255,7 +302,7 @@ def layout_hash(i, world):  # type: ignore[no-untyped-def]
 
 
 @jit
-def make_level(i, number, world, roads, tables, slots, params, spawn, args):  # type: ignore[no-untyped-def]
+def make_level(i, number, world, roads, tables, slots, params, spawn, enter, args):  # type: ignore[no-untyped-def]
     """Make level `number` in row i: what seed `number` makes, for ever."""
     random_stream.seed(world.rng[i], number, False)
     world.road[i] = number % roads.num_lanes.shape[0]
@@ -264,11 +311,17 @@ def make_level(i, number, world, roads, tables, slots, params, spawn, args):  # 
     world.step_count[i] = 0
     world.substeps[i] = 0
     world.time[i] = 0.0
+    world.ego_turn[i] = 0
     spawn(i, world, roads, args)
+    if params.warm_up > 0:
+        locate_all(i, world, roads, tables)
+        for _ in range(params.warm_up):
+            substep(i, IDLE, world, roads, tables, params)
+        enter(i, world, roads, args)
     if is_meta(params):
         world.vehicles.behaviour[i, 0] = EGO_META
-        world.speed_index[i] = speed_to_index(world.vehicles.target_speed[i, 0], params)
-        world.vehicles.target_speed[i, 0] = index_to_speed(world.speed_index[i], params)
+        world.speed_index[i] = target_index(world.vehicles.target_speed[i, 0], params)
+        world.vehicles.target_speed[i, 0] = params.target_speeds[world.speed_index[i]]
     else:
         world.vehicles.behaviour[i, 0] = EGO_DIRECT
         world.speed_index[i] = 0
@@ -278,19 +331,19 @@ def make_level(i, number, world, roads, tables, slots, params, spawn, args):  # 
 
 
 @jit
-def reset(i, world, roads, tables, slots, params, source, spawn, args):  # type: ignore[no-untyped-def]
+def reset(i, world, roads, tables, slots, params, source, spawn, enter, args):  # type: ignore[no-untyped-def]
     """Start slot i's next episode: the level asked for, else the next one of its stream that is in the split.
 
     Where MAX_DRAWS of them were not, `slots.level[i]` is -1.
     """
     if slots.next_level[i] >= 0:
-        make_level(i, slots.next_level[i], world, roads, tables, slots, params, spawn, args)
+        make_level(i, slots.next_level[i], world, roads, tables, slots, params, spawn, enter, args)
         slots.next_level[i] = -1
         return
     for _ in range(MAX_DRAWS):
         k = random_stream.integers(slots.stream[i], 0, source.amount)
         number = source.table[k] if source.table.shape[0] else source.start + source.step * k
-        make_level(i, number, world, roads, tables, slots, params, spawn, args)
+        make_level(i, number, world, roads, tables, slots, params, spawn, enter, args)
         if in_split(slots.layout[i], source.split):
             return
     slots.level[i] = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -18,8 +19,10 @@ from visnav.envs.cameras import choose_sensors
 from visnav.envs.checks import check_name, check_real, check_state, check_whole
 from visnav.envs.driving import loops
 from visnav.envs.driving.cameras import CAMERAS, CameraOptions, DrivingCamera
+from visnav.envs.driving.config import configured
 from visnav.envs.driving.ground import Ground, make_ground
-from visnav.envs.driving.kinematics import Kinematics
+from visnav.envs.driving.kinematics import KinematicsGoal, make_observation
+from visnav.envs.driving.regulation import FREQUENCY, MOMENTS
 from visnav.envs.driving.roads import make_roads
 from visnav.envs.driving.world import (
     CHOSEN,
@@ -27,6 +30,7 @@ from visnav.envs.driving.world import (
     DISCRETE_ACTION,
     ENDED,
     FRESH,
+    GOAL,
     META,
     META_LATERAL,
     META_LONGITUDINAL,
@@ -36,12 +40,15 @@ from visnav.envs.driving.world import (
     UNSTARTED,
     Outcome,
     Params,
+    Slots,
+    Tables,
     Task,
     World,
     make_outcome,
     make_slots,
     make_tables,
     make_world,
+    nothing,
 )
 from visnav.envs.levels import level_source, seed_rows
 
@@ -53,6 +60,7 @@ ACTION_NAMES = {
     META_LATERAL: ("lane left", "idle", "lane right"),
 }
 KINEMATICS = "kinematics"  # the camera that makes no picture
+GOAL_SENSORS = ("observation", "achieved_goal", "desired_goal")  # what it has where there is a goal
 MISSION = ""  # driving tasks say with their ID what is to be done
 
 
@@ -62,19 +70,24 @@ class DrivingSimulation:
     Args:
         task: what is simulated.
         num_envs: N.
-        camera: "kinematics", "birdseye", "topdown" or "front"; None for the task's own.
+        camera: "kinematics", "birdseye", "topdown" or "front"; None for the task's own, or for "kinematics" where an
+            observation is given.
         sensors: names to return, None for the camera's default.
         levels: numbers that episodes are drawn from, None for all.
         split: None, "train" or "test": only layouts of that part.
         max_steps: policy steps until truncation, instead of the task's duration.
-        observation: keywords of `Kinematics`, instead of the task's.
+        observation: of camera="kinematics", as in highway-env's configuration: "type" and the keywords of
+            `visnav.envs.driving.kinematics`; it replaces the task's as a whole.
+        action, duration, simulation_frequency, policy_frequency, neighbour_vehicles_connected_lanes: as in
+            highway-env's configuration, see `visnav.envs.driving.config.configured`.
         action_repeat: policy steps per step.
         num_threads: threads that share the rows.
         **options: fields of `CameraOptions`.
     """
 
     KEYWORDS = (
-        "camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat",
+        "camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat", "action", "duration",
+        "simulation_frequency", "policy_frequency", "neighbour_vehicles_connected_lanes",
         *(option.name for option in fields(CameraOptions)),
     )  # fmt: skip  # of `gym.make`
 
@@ -89,49 +102,75 @@ class DrivingSimulation:
         split: str | None = None,
         max_steps: int | None = None,
         observation: Mapping[str, Any] | None = None,
+        action: Mapping[str, Any] | None = None,
+        duration: float | None = None,
+        simulation_frequency: int | None = None,
+        policy_frequency: int | None = None,
+        neighbour_vehicles_connected_lanes: bool | None = None,
         action_repeat: int = 1,
         num_threads: int = 1,
         **options: Any,
     ) -> None:
+        task = configured(
+            task, action, duration, simulation_frequency, policy_frequency, neighbour_vehicles_connected_lanes
+        )
+        max_steps = task.max_steps if max_steps is None else check_whole("max_steps", max_steps, 1)
         self.task = task
         self.num_envs = num_envs
         self.num_threads = num_threads
-        self.camera = check_name("camera", task.camera if camera is None else camera, (KINEMATICS, *CAMERAS))
+        if camera is None:
+            camera = task.camera if observation is None else KINEMATICS
+        self.camera = check_name("camera", camera, (KINEMATICS, *CAMERAS))
+        if observation is not None and camera != KINEMATICS:
+            raise ValueError(f"observation is of camera={KINEMATICS!r}; got camera={camera!r}")
         self.params = make_params(task, check_whole("action_repeat", action_repeat, 1))
         if max_steps is not None:
-            steps = check_whole("max_steps", max_steps, 1)
-            self.params = self.params._replace(duration=(steps - 0.5) * self.params.policy_dt)
+            self.params = self.params._replace(duration=(max_steps - 0.5) * self.params.policy_dt)
         self.networks = [task.layout(k) for k in range(task.num_roads)]
         self.roads = make_roads(self.networks)
         self.world = make_world(num_envs, task.max_vehicles, task.route_length)
         self.slots = make_slots(num_envs)
         self.outcome = make_outcome(num_envs)
-        self.tables = make_tables(num_envs, self.roads.lanes.kind.shape[1], task.max_vehicles)
+        moments = MOMENTS if task.regulated else 0
+        self.tables = make_tables(num_envs, self.roads.lanes.kind.shape[1], task.max_vehicles, moments)
         self._source = level_source(levels, split)
         self._seed_is_level = levels is None and split is None
         self._args = np.array(task.args, REAL)
         signature = types.void(
             types.int64, numba.typeof(self.world), numba.typeof(self.roads), numba.typeof(self._args)
         )
-        self._spawn = batch.compile_callback(task.spawn, signature)
+        self._spawn, self._enter, self._renew = (
+            batch.compile_callback(function, signature) for function in (task.spawn, task.enter, task.renew)
+        )
         self._commands = np.zeros((num_envs, 2), REAL)
         self._missions = np.full(num_envs, MISSION, dtype=object)
         self._missions.setflags(write=False)
         self.action_names, self.action_space = _actions(self.params)
         self.num_actions = len(self.action_names)
-        kinematics = Kinematics().changed({**task.observation, **(observation or {})})
-        self._view = kinematics.view(task.lanes)
         self._lens: DrivingCamera | None = None
         if self.camera == KINEMATICS:
             if options:
                 raise ValueError(f"{next(iter(options))} is not for camera={KINEMATICS!r}; it belongs to {CAMERAS}")
-            shape = kinematics.vehicles_count, len(kinematics.features)
-            offered: dict[str, spaces.Space[Any]] = {KINEMATICS: spaces.Box(-np.inf, np.inf, shape, np.float32)}
+            offered = self._choose_vectors(task.observation if observation is None else observation)
         else:
             self._lens = self._make_camera(self.camera, num_envs, CameraOptions(**options))
             offered = dict(self._lens.spaces)
         default = ("rgb",) if "rgb" in offered else tuple(offered)
         self.sensor_spaces = choose_sensors(sensors, default, self.camera, offered)
+
+    def _choose_vectors(self, options: Mapping[str, Any]) -> dict[str, spaces.Space[Any]]:
+        """Prepare camera="kinematics", and return its sensors."""
+        vectors = make_observation(options)
+        if isinstance(vectors, KinematicsGoal):
+            if GOAL not in self.task.weights:
+                raise ValueError("the observation KinematicsGoal is for tasks with a goal; this one has none")
+            self._goal_view = vectors.view()
+            self._unwanted = np.zeros((self.num_envs, len(vectors.features)))
+            space = spaces.Box(-np.inf, np.inf, (len(vectors.features),), np.float64)
+            return dict.fromkeys(GOAL_SENSORS, space)
+        self._view = vectors.view(self.task.lanes, self.roads)
+        shape = vectors.vehicles_count, len(vectors.features)
+        return {KINEMATICS: spaces.Box(-np.inf, np.inf, shape, np.float32)}
 
     @cached_property
     def _ground(self) -> Ground:
@@ -175,7 +214,7 @@ class DrivingSimulation:
         def work(lo: int, hi: int) -> None:
             loops.reset_rows(
                 lo, hi, self.world, self.roads, self.tables, self.slots, self.params, self._source, self._spawn,
-                self._args, before, after,
+                self._enter, self._args, before, after,
             )  # fmt: skip
 
         batch.run(work, self.num_envs, self.num_threads if count >= batch.MIN_ROWS_PER_THREAD else 1)
@@ -198,7 +237,8 @@ class DrivingSimulation:
 
         def work(lo: int, hi: int) -> None:
             loops.step_rows(
-                lo, hi, self.world, self.roads, self.tables, self.params, self._commands, self.outcome
+                lo, hi, self.world, self.roads, self.tables, self.params, self._renew, self._args, self._commands,
+                self.outcome,
             )  # fmt: skip
             if observation:
                 self._draw(lo, hi, observation)
@@ -213,6 +253,17 @@ class DrivingSimulation:
         for i in np.flatnonzero(ended).tolist():
             self._draw(i, i + 1, observation)
         return ended
+
+    def first_rows(self, count: int) -> DrivingSimulation:
+        """The first `count` slots as a simulation of their own, without camera, in the same memory."""
+        part = copy.copy(self)
+        part.num_envs = count
+        part._commands, part._missions, part._lens = self._commands[:count], self._missions[:count], None
+        part.world = World._make(array[:count] for array in self.world)
+        part.tables = Tables._make(array[:count] for array in self.tables)
+        part.slots = Slots._make(array[:count] for array in self.slots)
+        part.outcome = Outcome._make(array[:count] for array in self.outcome)
+        return part
 
     # --- observations -----------------------------------------------------------------------------------
 
@@ -232,10 +283,13 @@ class DrivingSimulation:
         """Write rows lo..hi of the observation."""
         if self._lens is not None:
             self._lens.draw(lo, hi, self.world, self.slots.level, observation)
-        else:
+        elif KINEMATICS in observation:
             loops.kinematics_rows(
                 lo, hi, self.world, self.roads, self.tables, self._view, observation[KINEMATICS]
             )  # fmt: skip
+        else:
+            wanted = (observation.get(name, self._unwanted) for name in GOAL_SENSORS)
+            loops.goal_rows(lo, hi, self.world, self.roads, self.tables, *self._goal_view, *wanted)
 
     def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
         """Labels of what the camera sees now, for learning to see.
@@ -294,10 +348,31 @@ class DrivingSimulation:
             "speed": self.world.vehicles["speed"][:, 0].copy(),  # by key: attributes of records cost 2 µs each
             "crashed": self.world.vehicles["crashed"][:, 0].copy(),
         }
-        for k, weight in enumerate(self.params.weights):
-            if weight != 0:
-                found[TERMS[k]] = self.outcome.terms[:, k].copy()
-        return found
+        return found | {TERMS[k]: self.outcome.terms[:, k].copy() for k in self.task.weights}
+
+    def compute_reward(
+        self, achieved_goal: NDArray[np.float64], desired_goal: NDArray[np.float64], info: Any, p: float = 0.5
+    ) -> Any:
+        """Reward of coming as near to a goal, without that of collisions: -(Σ weight · |difference|)^p.
+
+        For hindsight experience replay, as ParkingEnv of `highway_env/envs/parking_env.py` has it.
+
+        Args:
+            achieved_goal, desired_goal: (..., 6), as "achieved_goal" and "desired_goal" of the observation.
+            info: not looked at.
+            p: of the norm.
+
+        Returns:
+            (...) float64.
+
+        Raises:
+            ValueError: a task without a goal.
+        """
+        if GOAL not in self.task.weights:
+            raise ValueError("compute_reward is for tasks with a goal; this one has none")
+        apart = np.abs(np.asarray(achieved_goal) - np.asarray(desired_goal))
+        total = sum(weight * apart[..., k] for k, weight in enumerate(self.params.goal_weights))
+        return -(np.sqrt(total) if p == 0.5 else np.power(total, p))
 
     def get_state(self, slots: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
         """Copies of the rows that a later set_state needs to go on exactly from here; each field is its own array."""
@@ -350,11 +425,10 @@ def make_params(task: Task, action_repeat: int = 1) -> Params:
         policy_dt=1 / task.policy_frequency,
         duration=float(task.duration),
         action=action,
-        target_speed_low=float(task.target_speeds[0]),
-        target_speed_high=float(task.target_speeds[-1]),
-        target_speeds=len(task.target_speeds),
+        target_speeds=np.array(task.target_speeds, REAL),
         acceleration_low=float(task.acceleration_range[0]),
         acceleration_high=float(task.acceleration_range[1]),
+        steering_low=float(task.steering_range[0]),
         steering_high=float(task.steering_range[1]),
         actions_per_axis=task.actions_per_axis,
         longitudinal=task.longitudinal,
@@ -367,14 +441,19 @@ def make_params(task: Task, action_repeat: int = 1) -> Params:
         comfort_acc_max=float(task.comfort_acc_max),
         comfort_acc_min=float(task.comfort_acc_min),
         connected_neighbours=task.connected_neighbours,
-        regulated=task.regulated,
+        regulation_period=max(1, int(task.simulation_frequency / FREQUENCY)) if task.regulated else 0,
+        warm_up=round(task.warm_up * task.simulation_frequency),
+        renewed=task.renew is not nothing,
         weights=weights,
+        computed=np.isin(np.arange(len(TERMS)), list(task.weights)),
+        centering_cost=float(task.centering_cost),
+        goal_weights=np.array(task.goal_weights, REAL),
         reward_low=float(task.reward_speed_range[0]),
         reward_high=float(task.reward_speed_range[1]),
         worst=float(worst),
         best=float(best),
         clip_reward=task.clip_reward,
-        on_road_factor=task.on_road_factor,
+        off_road_reward=float(task.off_road_reward),
         arrived_reward=float(task.arrived_reward),
         end_crash=task.end_crash,
         end_offroad=task.end_offroad,
@@ -382,7 +461,6 @@ def make_params(task: Task, action_repeat: int = 1) -> Params:
         end_arrived=task.end_arrived,
         arrival_distance=float(task.arrival_distance),
         goal_distance=float(task.goal_distance),
-        spawn_probability=float(task.spawn_probability),
         action_repeat=action_repeat,
     )
 

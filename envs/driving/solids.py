@@ -44,7 +44,8 @@ def meet_box(ex, ey, ez, dx, dy, dz, half, side, top):  # type: ignore[no-untype
             if position < low or position > high:
                 return BIG, 0
             continue
-        one, two = (low - position) / direction, (high - position) / direction
+        inverse = ONE / direction
+        one, two = (low - position) * inverse, (high - position) * inverse
         if one > two:
             one, two = two, one
         if one > enter:
@@ -95,6 +96,12 @@ def meet_car(ex, ey, ez, dx, dy, dz, half, side):  # type: ignore[no-untyped-def
         ex, ey, ez: the eye; dx, dy, dz: the ray's way per metre of depth.
         half, side: half the car's length and width.
     """
+    if abs(ex) > half or abs(ey) > side or ez > CABIN_TOP:  # most rays are done with the box around body and cabin
+        depth, axis = meet_box(ex, ey, ez, dx, dy, dz, half, side, CABIN_TOP)
+        if depth == BIG:
+            return BIG, NOTHING
+        if axis != 2 and ez + depth * dz < BODY_TOP:
+            return depth, BODY_SIDE if axis == 1 else BODY_END if dx < ZERO else BODY_BACK
     depth, axis = meet_box(ex, ey, ez, dx, dy, dz, half, side, BODY_TOP)
     part = BODY_TOPSIDE if axis == 2 else BODY_SIDE
     if axis == 0:

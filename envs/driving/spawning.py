@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.driving.lanes import closest_lane, heading_at, position
@@ -68,7 +70,6 @@ def put(i, v, x, y, heading, speed, behaviour, world, roads):  # type: ignore[no
         world.route[i, v, k, 1] = -1
     vehicles.route_at[i, v] = 0
     vehicles.yielding[i, v] = False
-    vehicles.yield_timer[i, v] = 0
 
 
 @jit
@@ -83,3 +84,24 @@ def put_on_lane(i, v, lane, along, speed, behaviour, world, roads):  # type: ign
 def randomize(i, v, world):  # type: ignore[no-untyped-def]
     """Draw the exponent of a vehicle's IDM (IDMVehicle.randomize_behavior)."""
     world.vehicles.delta[i, v] = random_stream.uniform(world.rng[i], DELTA_RANGE[0], DELTA_RANGE[1])
+
+
+@jit
+def empty_place(i, world):  # type: ignore[no-untyped-def]
+    """An empty place for traffic, after ego's turn if there is one there; -1 where all are taken."""
+    others = world.vehicles.shape[1] - 1
+    for k in range(others):
+        v = 1 + (world.ego_turn[i] + k) % others
+        if not world.vehicles.present[i, v]:
+            return v
+    return np.int64(-1)
+
+
+@jit
+def is_free(i, x, y, radius, world):  # type: ignore[no-untyped-def]
+    """Whether nobody's middle is within `radius` m of (x, y)."""
+    for v in range(world.vehicles.shape[1]):
+        dx, dy = world.vehicles.x[i, v] - x, world.vehicles.y[i, v] - y
+        if world.vehicles.present[i, v] and dx * dx + dy * dy < radius * radius:
+            return False
+    return True

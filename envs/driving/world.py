@@ -71,17 +71,22 @@ CLIPPED_SPEED = 5  # speed within `reward_speed`, clipped to [0, 1]
 SPEED_INDEX = 6  # index of the target speed / (target speeds - 1)
 LANE_CHANGE = 7  # 1 when the action was LANE_LEFT or LANE_RIGHT
 MERGING_SPEED = 8  # sum of (target speed - speed) / target speed of vehicles on lanes marked `merging`
-LANE_CENTERING = 9  # 1 / (1 + 4 lateral²)
+LANE_CENTERING = 9  # 1 / (1 + `centering_cost` · lateral²)
 ACTION = 10  # norm of the action
 ARRIVED = 11  # 1 when ego has arrived
 LEFT_LANE = 12  # (lanes of the segment - 1 - number of the target lane) / (lanes of the segment - 1)
-GOAL = 13  # -√(weighted L1 distance to the goal)
-LATERAL = 14  # 1 - (lateral / lane width)²
+GOAL = 13  # -√(L1 distance to the goal, weighted by `goal_weights`)
+LATERAL = 14  # 1 - (lateral / lane width)², on ego's target lane
 EXIT = 15  # 1 when the target lane (the lane, under direct control) is one of arrival
+HALF_SPEED_INDEX = 16  # index of the target speed (of the speed among 20, 25, 30 m/s, under direct control) / 2
+LANE_SHARE = 17  # number of ego's lane / (lanes of its segment - 1)
+TARGET_NUMBER = 18  # number of the target lane (of the lane, under direct control)
+ON_ROAD = 19  # 1 when ego is on its lane
 TERMS = (
     "collision_reward", "right_lane_reward", "right_lane_reward", "high_speed_reward", "high_speed_reward",
     "high_speed_reward", "high_speed_reward", "lane_change_reward", "merging_speed_reward", "lane_centering_reward",
     "action_reward", "arrived_reward", "left_lane_reward", "goal_reward", "lateral_reward", "goal_reward",
+    "high_speed_reward", "left_lane_reward", "right_lane_reward", "on_road_reward",
 )  # fmt: skip  # highway-env's names, by number
 
 # --- phases of a slot, as in grid worlds -------------------------------------------------------------------------
@@ -153,9 +158,8 @@ VEHICLE = np.dtype(
         ("gain_room", REAL),  # … per lack of room
         ("gain_heading", REAL),  # steering per heading error
         ("gain_lateral", REAL),  # … per lateral error
-        ("yield_timer", np.int32),  # regulations since it began to yield
         ("lane", np.int16),  # the closest
-        ("target_lane", np.int16),
+        ("target_lane", np.int16),  # that it follows; that of LATERAL, under direct control
         ("route_at", np.int16),  # place in its route
         ("behaviour", np.int8),  # EGO_META, …, PARKED
         ("present", np.bool_),  # whether the place is taken
@@ -194,12 +198,14 @@ class Roads(NamedTuple):
 class World(NamedTuple):
     """The episodes that N slots are playing, one row each.
 
-    A row has V places for vehicles: 0 is ego, then traffic in the order in which it acts, then what stands (OBSTACLE,
-    LANDMARK). Lanes are numbers along the lane axis of the row's road.
+    A row has V places for vehicles: 0 is ego, then traffic in the order in which it collides, then what stands
+    (OBSTACLE, LANDMARK). Who leaves empties its place, and who comes takes an empty one. Lanes are numbers along the
+    lane axis of the row's road.
     """
 
     vehicles: Any  # (N, V) VEHICLE
     route: NDArray[np.int16]  # (N, V, K, 2) segment, and number of the lane in it or -1; segment -1 = end
+    ego_turn: NDArray[np.int32]  # (N,) places of traffic that come before ego where pairs of vehicles are looked at
     speed_index: NDArray[np.int32]  # (N,) of ego's target speed
     road: NDArray[np.int32]  # (N,) index into the bank
     goal: Reals  # (N, 3) x, y, heading
@@ -216,14 +222,13 @@ class Tables(NamedTuple):
     along: Reals  # (N, L, V) m from the lane's start
     across: Reals  # (N, L, V) m to the right of its middle
     near: Reals  # (N, L, V) as `along`, but NaN where no driver looks: beside the lane, absent, or a landmark
-    order: NDArray[
-        np.int16
-    ]  # (N, L, V) the `seen` vehicles of `near`, from the rearmost on; set before traffic decides
+    order: NDArray[np.int16]  # (N, L, V) the `seen` vehicles of `near`, rearmost first; as of when traffic last decided
     places: Reals  # (N, L, V) their `near`, in that order
     seen: NDArray[np.int16]  # (N, L)
     x: Reals  # (N, V) m, of the vehicles' middles: what collisions read of every pair, side by side
     y: Reals  # (N, V) m
     radius: Reals  # (N, V) m from a vehicle's middle to its corners
+    ahead: Reals  # (N, V, M, 3) x, y, heading at M coming moments, where traffic is regulated; else (N, 0, 0, 3)
 
 
 class Slots(NamedTuple):
@@ -241,8 +246,11 @@ class Outcome(NamedTuple):
     reward: NDArray[np.float64]  # (N,)
     terminated: NDArray[np.bool_]  # (N,)
     truncated: NDArray[np.bool_]  # (N,)
-    success: NDArray[np.bool_]  # (N,) arrived, or the time is over without a crash
-    terms: NDArray[np.float64]  # (N, len(TERMS)) before weighting; only those with a weight are computed
+    success: NDArray[np.bool_]  # (N,) over, and where the task leads (goal, exit), or on the road without a crash
+    terms: NDArray[np.float64]  # (N, len(TERMS)) before weighting; those of the task's `weights` are computed
+
+
+GOAL_SCALES = (100.0, 100.0, 5.0, 5.0, 1.0, 1.0)  # m, m, m/s, m/s, 1, 1: of KinematicsGoal (`parking_env.py`)
 
 
 class Params(NamedTuple):
@@ -253,12 +261,11 @@ class Params(NamedTuple):
     policy_dt: float  # s, of a policy step
     duration: float  # s until truncation
     action: int  # META, …
-    target_speed_low: float  # m/s
-    target_speed_high: float
-    target_speeds: int  # number of them, evenly spaced
+    target_speeds: Reals  # (S,) m/s
     acceleration_low: float  # m/s², of direct control
     acceleration_high: float
-    steering_high: float  # rad
+    steering_low: float  # rad
+    steering_high: float
     actions_per_axis: int  # of DISCRETE_ACTION
     longitudinal: bool  # whether actions change the speed
     lateral: bool  # whether actions steer
@@ -270,14 +277,19 @@ class Params(NamedTuple):
     comfort_acc_max: float  # m/s²
     comfort_acc_min: float  # m/s²
     connected_neighbours: bool  # whether neighbours are also sought on the segments before and after
-    regulated: bool  # whether traffic yields by priority
+    regulation_period: int  # substeps from one time that traffic yields by priority to the next, 0 = it never does
+    warm_up: int  # substeps that traffic drives before the episode
+    renewed: bool  # whether traffic comes and goes after each policy step
     weights: Reals  # (len(TERMS),)
+    computed: NDArray[np.bool_]  # (len(TERMS),) terms that the task has, if only with a weight of 0
+    centering_cost: float  # 1/m², of LANE_CENTERING
+    goal_weights: Reals  # (6,) of x, y, vx, vy, cos and sin of the heading, in units of GOAL_SCALES
     reward_low: float  # m/s
     reward_high: float
     worst: float  # sum of the terms that maps to 0
     best: float  # … and to 1; worst = 0, best = 1 leaves the sum as it is
     clip_reward: bool  # whether what the sum maps to is clipped to [0, 1]
-    on_road_factor: bool  # whether the reward is 0 off the road
+    off_road_reward: float  # the reward off the road, NaN = as on it
     arrived_reward: float  # what replaces the sum on arrival, NaN = nothing
     end_crash: bool
     end_offroad: bool
@@ -285,8 +297,11 @@ class Params(NamedTuple):
     end_arrived: bool
     arrival_distance: float  # m
     goal_distance: float  # of GOAL, that ends; NaN = none
-    spawn_probability: float  # of a vehicle after a policy step
     action_repeat: int  # policy steps of a step
+
+
+def nothing(i, world, roads, args):  # type: ignore[no-untyped-def]
+    """Called where a task has nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -299,19 +314,24 @@ class Task:
             draws from `world.rng[i]`, and puts vehicles with the helpers of `visnav.envs.driving.spawning`. Nothing is
             present in the row before.
         max_vehicles: V.
-        args: numbers that `spawn` receives, as one float64 array.
+        args: numbers that `spawn`, `enter` and `renew` receive, as one float64 array.
+        warm_up: s that what `spawn` has put drives before the episode.
+        enter: like `spawn`, called after the warm-up; where there is one, it is `enter` that puts ego.
+        renew: like `spawn`, called after each policy step: takes vehicles away, and puts others in empty places.
         num_roads: of the bank; level k plays road k modulo this.
         route_length: K, entries of a vehicle's route.
         simulation_frequency, policy_frequency: Hz.
         duration: s until truncation, infinity for never.
+        max_steps: policy steps until truncation, None for no such limit.
         action: "DiscreteMetaAction", "ContinuousAction" or "DiscreteAction".
         longitudinal, lateral: which of the two the action controls.
-        target_speeds: m/s, evenly spaced; of DiscreteMetaAction.
+        target_speeds: m/s, two at least; of DiscreteMetaAction.
         acceleration_range, steering_range: m/s² and rad, of direct control; speed_range: m/s.
         dynamical: whether ego is a dynamic bicycle.
-        weights: of reward terms, by number (COLLISION, …).
+        weights: of reward terms, by number (COLLISION, …); `info` has all of them, those that weigh 0 too.
         reward_speed_range: m/s that the speed terms map to [0, 1].
         reward_range: sums of terms that map to [0, 1]; None leaves the sum as it is.
+        regulated: whether traffic yields by priority, twice a second.
         lanes: beside each other where ego starts, which scales y of the kinematics observation.
         observation: keywords of the original's Kinematics observation that are not its defaults.
         camera: the one that is used where none is asked for.
@@ -323,10 +343,14 @@ class Task:
     max_vehicles: int
     args: tuple[float, ...] = ()
     num_roads: int = 1
+    warm_up: float = 0.0
+    enter: Callable[..., None] = nothing
+    renew: Callable[..., None] = nothing
     route_length: int = 1
     simulation_frequency: int = 15
     policy_frequency: int = 1
     duration: float = np.inf
+    max_steps: int | None = None
     action: str = "DiscreteMetaAction"
     longitudinal: bool = True
     lateral: bool = True
@@ -343,10 +367,12 @@ class Task:
     connected_neighbours: bool = False
     regulated: bool = False
     weights: Mapping[int, float] = field(default_factory=dict)
+    centering_cost: float = 4.0
+    goal_weights: tuple[float, ...] = (1.0, 0.3, 0.0, 0.0, 0.02, 0.02)
     reward_speed_range: tuple[float, float] = (20.0, 30.0)
     reward_range: tuple[float, float] | None = None
     clip_reward: bool = False
-    on_road_factor: bool = False
+    off_road_reward: float = np.nan
     arrived_reward: float = np.nan
     end_crash: bool = True
     end_offroad: bool = False
@@ -354,7 +380,6 @@ class Task:
     end_arrived: bool = False
     arrival_distance: float = 0.0
     goal_distance: float = np.nan
-    spawn_probability: float = 0.0
     lanes: int = 1
     observation: Mapping[str, object] = field(default_factory=dict)
     camera: str = "birdseye"
@@ -365,6 +390,7 @@ def make_world(num_envs: int, vehicles: int, route_length: int) -> World:
     return World(
         vehicles=make_records((num_envs, vehicles), VEHICLE),
         route=np.full((num_envs, vehicles, route_length, 2), -1, np.int16),
+        ego_turn=np.zeros(num_envs, np.int32),
         speed_index=np.zeros(num_envs, np.int32),
         road=np.zeros(num_envs, np.int32),
         goal=np.zeros((num_envs, 3), REAL),
@@ -376,12 +402,13 @@ def make_world(num_envs: int, vehicles: int, route_length: int) -> World:
     )
 
 
-def make_tables(num_envs: int, lanes: int, vehicles: int) -> Tables:
-    """Room for the tables of N rows."""
+def make_tables(num_envs: int, lanes: int, vehicles: int, moments: int) -> Tables:
+    """Room for the tables of N rows; `moments` that traffic is predicted at, 0 where it is not regulated."""
     along, across, near, places = np.full((4, num_envs, lanes, vehicles), np.nan, REAL)
     x, y, radius = np.full((3, num_envs, vehicles), np.nan, REAL)
     order, seen = np.zeros((num_envs, lanes, vehicles), np.int16), np.zeros((num_envs, lanes), np.int16)
-    return Tables(along, across, near, order, places, seen, x, y, radius)
+    ahead = np.zeros((num_envs, vehicles if moments else 0, moments, 3), REAL)
+    return Tables(along, across, near, order, places, seen, x, y, radius, ahead)
 
 
 def make_slots(num_envs: int) -> Slots:

@@ -5,7 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -24,22 +24,26 @@ from visnav.agents.checkpoint import (
     save_policy,
     save_training,
 )
-from visnav.agents.policy import ActorCritic
+from visnav.agents.policy import ActorCritic, PolicyConfig
 from visnav.agents.ppo import PPO, PPOConfig
 
-# Everything that has state is in use: frame stacks, the scale of rewards, a falling learning rate.
+# Everything that has state is in use: frame stacks, the scale of rewards, a falling learning rate …
 CONFIG = PPOConfig(num_envs=8, num_steps=16, minibatches=4, frames=2, scale_rewards=True)
+RECURRENT = replace(CONFIG, memory=12)  # … a memory,
+CURIOUS = replace(CONFIG, curiosity=0.5)  # and what has been new
+BETA = replace(CONFIG, distribution="beta")
 ID = "visnav/MiniGrid-DoorKey-5x5-v0"
 DRIVING_ID = "visnav/racetrack-v0"  # continuous actions
 assert visnav.envs
 
-CONTINUE = f"""
-import sys, torch, gymnasium as gym, visnav.envs
+CONTINUE = """
+import json, sys, torch, gymnasium as gym, visnav.envs
 from pathlib import Path
 from visnav.agents.checkpoint import load_training, save_training
 from visnav.agents.ppo import PPO, PPOConfig
 torch.set_num_threads(int(sys.argv[3]))
-trainer = PPO(gym.make_vec(sys.argv[4], num_envs=8, split="train", max_steps=20), {CONFIG!r}, 3, 1500)
+envs, config = gym.make_vec(sys.argv[4], num_envs=8, split="train", max_steps=20), PPOConfig(**json.loads(sys.argv[5]))
+trainer = PPO(envs, config, 3, 1500)
 load_training(Path(sys.argv[1]), trainer)
 for _ in range(4):
     trainer.iterate()
@@ -51,14 +55,26 @@ def door_key() -> gym.vector.VectorEnv:
     return gym.make_vec(ID, num_envs=8, split="train", max_steps=20)
 
 
-@pytest.mark.parametrize(("env_id", "threads"), [(ID, 1), (ID, 2), (DRIVING_ID, 1)])
-def test_resuming_in_a_fresh_process_equals_never_having_stopped(tmp_path: Path, env_id: str, threads: int) -> None:
+@pytest.mark.parametrize(
+    ("env_id", "config", "threads"),
+    [
+        (ID, CONFIG, 1),
+        (ID, CONFIG, 2),
+        (ID, RECURRENT, 1),
+        (ID, CURIOUS, 1),
+        (DRIVING_ID, CONFIG, 1),
+        (DRIVING_ID, BETA, 1),
+    ],
+)
+def test_resuming_in_a_fresh_process_equals_never_having_stopped(
+    tmp_path: Path, env_id: str, config: PPOConfig, threads: int
+) -> None:
     """4 + 4 updates with a stop between them and 8 without leave the same bytes."""
     stopped, resumed, straight = (tmp_path / f"{name}.safetensors" for name in ("stopped", "resumed", "straight"))
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        trainer = PPO(gym.make_vec(env_id, num_envs=8, split="train", max_steps=20), CONFIG, 3, 1500)
+        trainer = PPO(gym.make_vec(env_id, num_envs=8, split="train", max_steps=20), config, 3, 1500)
         for update in range(8):
             if update == 4:
                 save_training(stopped, trainer)
@@ -66,7 +82,7 @@ def test_resuming_in_a_fresh_process_equals_never_having_stopped(tmp_path: Path,
         save_training(straight, trainer)
     finally:
         torch.set_num_threads(before)
-    arguments = [str(stopped), str(resumed), str(threads), env_id]
+    arguments = [str(stopped), str(resumed), str(threads), env_id, json.dumps(asdict(config))]
     subprocess.run([sys.executable, "-c", CONTINUE, *arguments], check=True, timeout=300)
     assert trainer.statistics.counts.min() >= 2
     assert report["learning_rate"] < CONFIG.learning_rate
@@ -76,7 +92,7 @@ def test_resuming_in_a_fresh_process_equals_never_having_stopped(tmp_path: Path,
 
 def test_a_policy_comes_back_as_it_was(tmp_path: Path) -> None:
     spaces = gym.spaces.Box(0, 255, (56, 56, 3), np.uint8), gym.spaces.Discrete(7)
-    saved, loaded = ActorCritic(*spaces, seed=1), ActorCritic(*spaces, seed=2)
+    saved, loaded = (ActorCritic(*spaces, PolicyConfig(), seed=seed) for seed in (1, 2))
     save_policy(tmp_path / "policy.safetensors", saved)
     load_policy(tmp_path / "policy.safetensors", loaded)
     for name, weights in saved.state_dict().items():
@@ -135,7 +151,9 @@ def test_a_foreign_file_is_refused(tmp_path: Path, bandit: Callable) -> None:
     with pytest.raises(CheckpointError, match="holds a policy, not a training"):
         load_training(path, trainer)
     with pytest.raises(CheckpointError, match="do not fit this policy"):
-        load_policy(path, ActorCritic(gym.spaces.Box(0, 255, (56, 56, 3), np.uint8), gym.spaces.Discrete(7)))
+        load_policy(
+            path, ActorCritic(gym.spaces.Box(0, 255, (56, 56, 3), np.uint8), gym.spaces.Discrete(7), PolicyConfig())
+        )
 
 
 @pytest.mark.parametrize("difference", ["task", "num_envs", "encoder", "gamma"])

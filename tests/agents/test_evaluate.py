@@ -10,16 +10,17 @@ import torch
 import visnav.envs
 from visnav.agents.actor import Actor
 from visnav.agents.evaluate import Evaluation, evaluate, generalization_gap, newcombe, welch, wilson
-from visnav.agents.policy import ActorCritic
+from visnav.agents.policy import ActorCritic, PolicyConfig
 
 assert visnav.envs
 ID = "visnav/MiniGrid-Empty-Random-5x5-v0"
 
 
-def test_the_episodes_are_those_of_the_single_worlds() -> None:
+@pytest.mark.parametrize("config", [PolicyConfig(frames=2, precision="fp32"), PolicyConfig(memory=9, precision="fp32")])
+def test_the_episodes_are_those_of_the_single_worlds(config: PolicyConfig) -> None:
     """Greedy play over a batch agrees with an actor in `gym.make`, episode by episode."""
     envs = gym.make_vec(ID, num_envs=3, max_steps=12)
-    policy = ActorCritic(envs.single_observation_space, envs.single_action_space, frames=2, precision="fp32", seed=5)
+    policy = ActorCritic(envs.single_observation_space, envs.single_action_space, config, seed=5)
     with torch.no_grad():
         policy.actor.weight.mul_(100)  # decided enough to be the same in a batch of any size
     evaluation = evaluate(policy, envs, 8, greedy=True, seed=4)
@@ -51,7 +52,7 @@ def test_short_episodes_are_not_favoured(cue: Callable) -> None:
             return last & ~slow, last, np.zeros(self.num_envs, bool)
 
     envs = Slow(4)
-    policy = ActorCritic(envs.single_observation_space, envs.single_action_space)
+    policy = ActorCritic(envs.single_observation_space, envs.single_action_space, PolicyConfig())
     evaluation = evaluate(policy, envs, 22)
     assert evaluation.summary() == {"episodes": 22, "success": 0.5, "return": 0.5, "length": 11.0}
     with pytest.raises(ValueError, match="episodes must be at least 1, got 0"):

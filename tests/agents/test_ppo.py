@@ -11,8 +11,8 @@ from stable_baselines3.common.logger import Logger
 
 from visnav.agents.evaluate import evaluate
 from visnav.agents.policy import ActorCritic
-from visnav.agents.ppo import PPO, Minibatch, PPOConfig, ppo_loss, update
-from visnav.agents.rollout import EpisodeStatistics, RolloutBuffer, gae, rollout
+from visnav.agents.ppo import PPO, Minibatch, PPOConfig, minibatches, ppo_loss
+from visnav.agents.rollout import rollout
 from visnav.agents.sb3 import EncoderExtractor
 
 STEPS, WORLDS, BATCHES = 8, 6, 3
@@ -74,17 +74,15 @@ def test_one_update_equals_stable_baselines3(
 ) -> None:
     """Same weights, rollout and minibatch order: log-probabilities, advantages, losses, weights after Adam."""
     envs = bandit(WORLDS, continuous)
-    policy = ActorCritic(envs.single_observation_space, envs.single_action_space, precision="fp32")
+    trainer = PPO(envs, CONFIG, seed=1)
+    policy, buffer = trainer.policy, trainer.buffer
     model = sb3_model(CONFIG, continuous)
     copy_weights(model, policy)
-    buffer, generator = RolloutBuffer(envs, STEPS), torch.Generator().manual_seed(0)
-    envs.reset(seed=1, out=buffer.row(0))
-    rollout(policy, envs, buffer, generator, EpisodeStatistics(WORLDS))
+    buffer.restart(buffer.carry())
+    rollout(policy, envs, buffer, trainer.choose, trainer.statistics)
     # SB3 knows no skipped rows: let every row count, and end episodes where the world does.
     buffer.skipped[:] = False
-    advantages = gae(
-        buffer.rewards, buffer.values, buffer.terminated, buffer.truncated, CONFIG.gamma, CONFIG.gae_lambda
-    )
+    advantages, returns = trainer.advantages()
 
     theirs = model.rollout_buffer
     theirs.reset()
@@ -94,11 +92,11 @@ def test_one_update_equals_stable_baselines3(
         with torch.no_grad():
             values, log_probs, _ = model.policy.evaluate_actions(torch.from_numpy(images), buffer.actions[t])
         torch.testing.assert_close(log_probs, buffer.log_probs[t], atol=1e-6, rtol=1e-5)
-        torch.testing.assert_close(values.flatten(), buffer.values[t], atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(values, buffer.values[t], atol=1e-6, rtol=1e-5)
         actions = buffer.actions[t].numpy().reshape(WORLDS, -1)
         theirs.add(images, actions, buffer.rewards[t].numpy(), starts, values, log_probs)
         starts = buffer.terminated[t].numpy()
-    theirs.compute_returns_and_advantage(buffer.values[STEPS], starts)
+    theirs.compute_returns_and_advantage(buffer.values[STEPS].flatten(), starts)
     np.testing.assert_allclose(theirs.advantages, advantages, atol=1e-5)
 
     order = np.random.default_rng(0).permutation(STEPS * WORLDS)  # of SB3's rows, which are n * T + t
@@ -113,14 +111,13 @@ def test_one_update_equals_stable_baselines3(
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *args: norms.append(clip(*args)) or norms[-1])
     before = [parameter.clone() for parameter in policy.parameters()]
     model.train()
-    optimizer = torch.optim.Adam(policy.parameters(), lr=CONFIG.learning_rate, eps=CONFIG.adam_eps, fused=True)
-    report = update(policy, optimizer, buffer, advantages, CONFIG, generator)
+    report = trainer.update(advantages, returns)
 
     assert report["policy_loss"] == pytest.approx(logged["train/policy_gradient_loss"], abs=1e-5)
     assert 2 * report["value_loss"] == pytest.approx(logged["train/value_loss"], abs=1e-5)
     assert -report["entropy"] == pytest.approx(logged["train/entropy_loss"], abs=1e-5)
     assert report["approx_kl"] > 0
-    expected = ActorCritic(envs.single_observation_space, envs.single_action_space, precision="fp32")
+    expected = PPO(envs, CONFIG).policy
     copy_weights(model, expected)
     for name, weights in policy.named_parameters():
         if name == "log_std":
@@ -132,29 +129,28 @@ def test_one_update_equals_stable_baselines3(
     assert all(not torch.equal(old, new) for old, new in zip(before, policy.parameters(), strict=True))
 
 
-def full_batch(trainer: PPO, advantages: torch.Tensor) -> Minibatch:
-    buffer = trainer.buffer
-    return Minibatch(
-        buffer.gather(torch.arange(advantages.numel())),
-        buffer.actions.flatten(0, 1),
-        buffer.log_probs.flatten(),
-        advantages.flatten(),
-        (advantages + buffer.values[:-1]).flatten(),
-        (~buffer.skipped[:-1]).flatten().float(),
-    )
+def full_batch(trainer: PPO) -> Minibatch:
+    """All rows of the trainer's rollout, with noise for advantages."""
+    buffer, config = trainer.buffer, trainer.config
+    advantages = torch.randn(config.num_steps, config.num_envs)
+    returns = advantages.unsqueeze(-1) + buffer.values[:-1]
+    return next(minibatches(buffer, advantages, returns, 1, torch.Generator()))
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 0.02)])
-@pytest.mark.parametrize("frames", [1, 3])
-def test_the_ratio_is_one_before_the_first_step(cue: Callable, precision: str, tolerance: float, frames: int) -> None:
+@pytest.mark.parametrize(("frames", "memory"), [(1, 0), (3, 0), (1, 16), (2, 5)])
+def test_the_ratio_is_one_before_the_first_step(
+    cue: Callable, precision: str, tolerance: float, frames: int, memory: int
+) -> None:
     """The policy that collected the rollout gives its actions the same probabilities again."""
-    trainer = PPO(cue(8), PPOConfig(num_envs=8, num_steps=16, frames=frames, precision=precision))
+    config = PPOConfig(num_envs=8, num_steps=16, frames=frames, memory=memory, precision=precision)
+    trainer = PPO(cue(8), config)
     for _ in range(2):
         trainer.iterate()
     trainer.buffer.restart(trainer.buffer.carry())
-    rollout(trainer.policy, trainer.envs, trainer.buffer, trainer.generator, trainer.statistics)
-    batch = full_batch(trainer, torch.randn(16, 8))
-    log_probs = trainer.policy(batch.observation)[0].log_prob(batch.actions)
+    rollout(trainer.policy, trainer.envs, trainer.buffer, trainer.choose, trainer.statistics)
+    batch = full_batch(trainer)
+    log_probs = trainer.policy(batch.observation, batch.memory, batch.fresh)[0].log_prob(batch.actions)
     torch.testing.assert_close(log_probs, batch.log_probs, atol=tolerance, rtol=0)
     _, report = ppo_loss(trainer.policy, batch, trainer.config)
     assert report["clip_fraction"] == 0
@@ -164,7 +160,7 @@ def test_the_ratio_is_one_before_the_first_step(cue: Callable, precision: str, t
 def test_skipped_rows_do_not_reach_the_loss(cue: Callable) -> None:
     trainer = PPO(cue(8), PPOConfig(num_envs=8, num_steps=16, precision="fp32", normalise_advantages=True))
     trainer.iterate()
-    batch = full_batch(trainer, torch.randn(16, 8))
+    batch = full_batch(trainer)
     skipped = batch.weights == 0
     assert skipped.sum() == 8 * 5
     expected, _ = ppo_loss(trainer.policy, batch, trainer.config)
@@ -186,16 +182,30 @@ def test_a_bandit_is_learned_from_pixels(bandit: Callable, seed: int, continuous
     assert evaluate(trainer.policy, bandit(16, continuous), 200, greedy=True).summary()["success"] > 0.98
 
 
-@pytest.mark.parametrize("frames", [1, 2])
-def test_a_cue_needs_a_stack_of_frames(cue: Callable, frames: int) -> None:
-    config = PPOConfig(num_envs=64, num_steps=16, learning_rate=1e-3, frames=frames)
-    trainer = PPO(cue(64), config, seed=0, total_steps=30_000)
+@pytest.mark.parametrize(("frames", "memory", "knows"), [(1, 0, False), (2, 0, True), (1, 64, True)])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_cue_needs_a_stack_of_frames_or_a_memory(
+    cue: Callable, frames: int, memory: int, knows: bool, seed: int
+) -> None:
+    config = PPOConfig(num_envs=64, num_steps=16, learning_rate=2e-3, frames=frames, memory=memory)
+    trainer = PPO(cue(64), config, seed, total_steps=30_000)
     while trainer.steps < 30_000:
         report = trainer.iterate()
-    if frames == 1:
-        assert 0.4 < report["success"] < 0.6
-    else:
-        assert report["success"] > 0.95
+    assert report["success"] > 0.95 if knows else 0.4 < report["success"] < 0.6
+    played = evaluate(trainer.policy, cue(16), 200, greedy=True).summary()["success"]
+    assert played > 0.98 if knows else played < 0.7
+
+
+@pytest.mark.parametrize("distribution", ["state_gaussian", "squashed", "beta"])
+def test_every_distribution_over_a_box_learns_a_bandit(bandit: Callable, distribution: str) -> None:
+    config = PPOConfig(
+        num_envs=64, num_steps=16, learning_rate=2e-3, normalise_advantages=True, distribution=distribution
+    )
+    trainer = PPO(bandit(64, True), config, seed=0, total_steps=30_000)
+    while trainer.steps < 30_000:
+        report = trainer.iterate()
+    assert report["success"] > 0.95
+    assert evaluate(trainer.policy, bandit(16, True), 200, greedy=True).summary()["success"] > 0.98
 
 
 def test_the_learning_rate_falls_linearly(bandit: Callable) -> None:
@@ -211,6 +221,10 @@ def test_the_learning_rate_falls_linearly(bandit: Callable) -> None:
         ({"minibatches": 5}, "minibatches must divide num_envs . num_steps = 8192, got 5"),
         ({"gamma": 1.5}, r"gamma must lie in \[0, 1\], got 1.5"),
         ({"num_envs": 0}, "num_envs must be greater than 0, got 0"),
+        ({"memory": 8, "num_envs": 6}, "minibatches must divide num_envs = 6, got 4"),
+        ({"memory": -1}, "memory must be 0 or more units, got -1"),
+        ({"encoder": "resnet"}, "'resnet'; choose one of nature, impala"),
+        ({"distribution": "normal"}, "'normal'; choose one of gaussian, state_gaussian, squashed, beta"),
     ],
 )
 def test_impossible_hyper_parameters_are_refused(change: dict, message: str) -> None:
@@ -225,3 +239,45 @@ def test_worlds_that_do_not_fit_are_refused(bandit: Callable) -> None:
     envs.metadata = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}
     with pytest.raises(ValueError, match="NEXT_STEP"):
         PPO(envs, PPOConfig(num_envs=4))
+
+
+@pytest.mark.parametrize("where", ["reward", "observation"])
+def test_what_is_no_number_stops_the_training_and_says_where(cue: Callable, where: str) -> None:
+    class Broken(type(cue(1))):  # type: ignore[misc]
+        """Turns NaN in world 2, in its fourth step."""
+
+        def __init__(self) -> None:
+            super().__init__(4)
+            self.taken = 0
+            self.single_observation_space = gym.spaces.Dict(
+                rgb=self.single_observation_space, speed=gym.spaces.Box(-1, 1, (1,), np.float32)
+            )
+
+        def observe(self, out: dict) -> dict:
+            super().observe(out["rgb"])
+            out["speed"][...] = 0
+            if self.taken == 4 and where == "observation":
+                out["speed"][2] = np.nan
+            return out
+
+        def judge(self, actions: np.ndarray) -> tuple:
+            self.taken += 1
+            reward, terminated, truncated = super().judge(actions)
+            if self.taken == 4 and where == "reward":
+                reward[2] = np.nan
+            return reward, terminated, truncated
+
+    trainer = PPO(Broken(), PPOConfig(num_envs=4, num_steps=8))
+    weights = [parameter.clone() for parameter in trainer.policy.parameters()]
+    name = "reward" if where == "reward" else "speed"
+    with pytest.raises(FloatingPointError, match=f"the {name} of world 2 was nan after 16 steps, in level -?[0-9]+"):
+        trainer.iterate()
+    assert all(torch.equal(old, new) for old, new in zip(weights, trainer.policy.parameters(), strict=True))
+
+
+def test_a_loss_that_is_no_number_is_told(cue: Callable) -> None:
+    trainer = PPO(cue(4), PPOConfig(num_envs=4, num_steps=8))
+    with torch.no_grad():
+        trainer.policy.critic.weight.fill_(1e30)
+    with pytest.raises(FloatingPointError, match=r"the update after 0 steps gave .*lower the learning rate"):
+        trainer.iterate()

@@ -1,13 +1,14 @@
 """Advantages, frame stacks, return scale and statistics against slow loops written for one world at a time."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from visnav.agents.distributions import Categorical
-from visnav.agents.policy import ActorCritic
+from visnav.agents.distributions import Categorical, Noise
+from visnav.agents.policy import ActorCritic, PolicyConfig
 from visnav.agents.rollout import EpisodeStatistics, ReturnScale, RolloutBuffer, gae, rollout
 
 
@@ -42,6 +43,17 @@ def test_gae_agrees_with_its_definition(shape: tuple[int, int], rate: float, gam
     np.testing.assert_allclose(double, expected, rtol=1e-12, atol=1e-12)
     single = gae(torch.from_numpy(rewards).float(), torch.from_numpy(values).float(), *flags, gamma, lam)
     np.testing.assert_allclose(single, expected, rtol=1e-4, atol=1e-4)
+
+
+def drawn(policy: Any) -> Any:
+    """How a rollout chooses: it draws from the policy."""
+    noise = Noise(torch.Generator().manual_seed(0))
+
+    def choose(distribution: Categorical) -> tuple[torch.Tensor, np.ndarray]:
+        actions = distribution.sample(noise)
+        return actions, policy.action_array(actions)
+
+    return choose
 
 
 def column(*numbers: float) -> torch.Tensor:
@@ -88,10 +100,10 @@ class Recorder:
     def __init__(self) -> None:
         self.seen: list[torch.Tensor] = []
 
-    def __call__(self, observation: dict[str, torch.Tensor]) -> tuple:
+    def __call__(self, observation: dict[str, torch.Tensor], memory: torch.Tensor, fresh: torch.Tensor) -> tuple:
         self.seen.append(observation["rgb"].clone())
         count = len(observation["rgb"])
-        return Categorical(torch.zeros(count, 2)), torch.zeros(count)
+        return Categorical(torch.zeros(count, 2)), torch.zeros(count, 1), memory
 
     def action_array(self, actions: torch.Tensor) -> np.ndarray:
         return actions.numpy()
@@ -100,15 +112,15 @@ class Recorder:
 def test_rollout_writes_what_the_worlds_showed(cue: Callable) -> None:
     """The buffer after two rollouts equals a replay of its own actions in a second batch of the same worlds."""
     envs, replay = cue(6), cue(6)
-    buffer, generator = RolloutBuffer(envs, 7), torch.Generator().manual_seed(0)
+    buffer = RolloutBuffer(envs, 7)
     statistics = EpisodeStatistics(6)
     envs.reset(seed=3, out=buffer.row(7))
     observation, _ = replay.reset(seed=3)
     ended = np.zeros(6, bool)
-    policy = ActorCritic(envs.single_observation_space, envs.single_action_space)
+    policy = ActorCritic(envs.single_observation_space, envs.single_action_space, PolicyConfig())
     for _ in range(2):
         buffer.restart(buffer.carry())
-        rollout(policy, envs, buffer, generator, statistics)
+        rollout(policy, envs, buffer, drawn(policy), statistics)
         for t in range(7):
             np.testing.assert_array_equal(buffer.row(t), observation)
             np.testing.assert_array_equal(buffer.skipped[t], ended)
@@ -125,12 +137,12 @@ def test_rollout_writes_what_the_worlds_showed(cue: Callable) -> None:
 def test_frame_stacks_agree_with_a_loop_over_one_world(cue: Callable, frames: int) -> None:
     """Across resets and from one rollout to the next, a stack holds its own episode's frames and zeros before."""
     envs, recorder = cue(5), Recorder()
-    buffer, generator = RolloutBuffer(envs, 4, frames), torch.Generator().manual_seed(0)
+    buffer = RolloutBuffer(envs, 4, frames)
     envs.reset(seed=0, out=buffer.row(4))
     shown, ends = [], []
     for _ in range(3):
         buffer.restart(buffer.carry())
-        rollout(recorder, envs, buffer, generator, EpisodeStatistics(5))
+        rollout(recorder, envs, buffer, drawn(recorder), EpisodeStatistics(5))
         shown += [buffer.row(t).copy() for t in range(4)]
         ends += [(buffer.terminated[t] | buffer.truncated[t]).numpy() for t in range(4)]
         gathered = buffer.gather(torch.arange(20))["rgb"]
@@ -148,14 +160,14 @@ def test_frame_stacks_agree_with_a_loop_over_one_world(cue: Callable, frames: in
 
 def test_return_scale_is_the_deviation_of_the_discounted_returns(cue: Callable) -> None:
     envs = cue(8)
-    buffer, generator, scale = RolloutBuffer(envs, 9), torch.Generator().manual_seed(0), ReturnScale(8, 0.9)
+    buffer, scale = RolloutBuffer(envs, 9), ReturnScale(8, 0.9)
     envs.reset(seed=0, out=buffer.row(9))
-    policy = ActorCritic(envs.single_observation_space, envs.single_action_space)
+    policy = ActorCritic(envs.single_observation_space, envs.single_action_space, PolicyConfig())
     running, samples = np.zeros(8), []
     for _ in range(3):
         buffer.restart(buffer.carry())
-        rollout(policy, envs, buffer, generator, EpisodeStatistics(8))
-        scaled = scale.scale(buffer)
+        rollout(policy, envs, buffer, drawn(policy), EpisodeStatistics(8))
+        scaled = scale.scale(buffer.rewards, buffer.skipped[:-1])
         for t in range(9):
             for n in range(8):
                 running[n] = 0.0 if buffer.skipped[t, n] else 0.9 * running[n] + buffer.rewards[t, n].item()

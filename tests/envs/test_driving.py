@@ -28,13 +28,15 @@ from visnav.envs.driving.world import (
     World,
     make_world,
 )
+from visnav.envs.gym import make_simulation
 
-IDLE = 1
+IDLE, SLOWER = 1, 0  # the latter where actions only change the speed
 
 
 def started(name: str, num_envs: int, **keywords: Any) -> DrivingSimulation:
     """N worlds at the start of levels 0, 1, …"""
-    simulation = DrivingSimulation(TASKS[name](**keywords), num_envs, camera="kinematics")
+    simulation = make_simulation(f"visnav/{name}", num_envs, 1, {"camera": "kinematics", **keywords})
+    assert isinstance(simulation, DrivingSimulation)
     everyone = np.ones(num_envs, np.bool_)
     simulation.seed(np.arange(num_envs), everyone)
     simulation.reset(everyone)
@@ -314,6 +316,23 @@ def test_train_and_test_split_share_no_level() -> None:
         ("merge-v0", {"tile_size": 8}, TypeError, "unknown keyword for visnav/merge-v0: 'tile_size'"),
         ("merge-v0", {"camera": "tiles"}, ValueError, "unknown camera 'tiles'"),
         ("merge-v0", {"observation": {"feature": ()}}, TypeError, "did you mean 'features'"),
+        ("merge-v0", {"observation": {}, "camera": "front"}, ValueError, "observation is of camera='kinematics'; got"),
+        ("merge-v0", {"observation": {"type": "Lidar"}}, ValueError, "unknown type of observation 'Lidar'"),
+        ("merge-v0", {"observation": {"type": "KinematicsGoal"}}, ValueError, "for tasks with a goal"),
+        ("merge-v0", {"observation": {"type": "ExitObservation"}}, ValueError, "for roads with an exit"),
+        ("merge-v0", {"action": {"type": "Continuous"}}, ValueError, "unknown type of action 'Continuous'"),
+        ("merge-v0", {"action": "ContinuousAction"}, ValueError, 'action is a mapping with a "type"'),
+        ("merge-v0", {"action": {"type": "ContinuousAction", "clip": False}}, ValueError, "clip is True"),
+        ("merge-v0", {"action": {"type": "DiscreteAction", "steer": 1}}, TypeError, "unknown name in action: 'steer'"),
+        ("merge-v0", {"action": {"type": "ContinuousAction", "steering_range": [1]}}, ValueError, "sequence of 2 "),
+        ("merge-v0", {"action": {"type": "DiscreteMetaAction", "target_speeds": [9, 5]}}, ValueError, "ascending"),
+        ("merge-v0", {"policy_frequency": 30}, ValueError, "policy_frequency is a whole number, 1 to 15; got 30"),
+        ("parking-v0", {"simulation_frequency": 3}, ValueError, "simulation_frequency is at least policy_frequency"),
+        ("parking-v0", {"reward_weights": (1, 2)}, ValueError, "reward_weights are 6 numbers"),
+        ("merge-v0", {"duration": 0}, ValueError, "duration is a finite number, more than 0; got 0"),
+        ("highway-v0", {"reward_speed_range": (30, 20)}, ValueError, "ascending"),
+        ("intersection-v0", {"destination": "o0"}, ValueError, "unknown destination 'o0'"),
+        ("lane-keeping-v0", {"vehicles_count": 3}, TypeError, "unknown keyword for visnav/lane-keeping-v0"),
         ("merge-v0", {"observation": {"features": ("speed",)}}, ValueError, "unknown feature 'speed'"),
         ("merge-v0", {"split": "val"}, ValueError, 'split is None, "train" or "test"'),
     ],
@@ -323,6 +342,57 @@ def test_a_bad_configuration_says_what_is_allowed(
 ) -> None:
     with pytest.raises(error, match=message):
         gym.make(f"visnav/{name}", **keywords)
+
+
+def test_traffic_comes_and_goes_at_the_intersection() -> None:
+    """Nobody is left near the end of a way out; newcomers are 5 m into a way in, give or take, and are routed."""
+    simulation = started("intersection-v0", 200, spawn_probability=1.0, duration=100)
+    vehicles, roads = simulation.world.vehicles, simulation.roads
+    came = left = 0
+    for _ in range(25):
+        before = vehicles.present.copy()
+        simulation.step(np.full(200, SLOWER), None, True)
+        playing = simulation.world.step_count > 1
+        left += int((before & ~vehicles.present)[playing].sum())
+        rows, places = np.nonzero((vehicles.present & ~before) & playing[:, None])
+        came += len(rows)
+        lanes = vehicles.lane[rows, places]
+        along = simulation.tables.along[rows, lanes, places]
+        assert (np.abs(along - 5) < 6).all()
+        assert (simulation.world.route[rows, places, -1, 0] >= 0).all()
+        present = np.nonzero(vehicles.present)
+        out = roads.lanes.arrival[0, vehicles.lane[present]] & (present[1] > 0)
+        along = simulation.tables.along[present[0], vehicles.lane[present], present[1]]
+        assert (along[out] < roads.lanes.length[0, vehicles.lane[present]][out] - 20).all()
+    assert came > 1000
+    assert left > 300
+
+
+def test_who_has_not_the_right_of_way_stops() -> None:
+    """Two cars that would meet in the middle: the one on the vertical road yields, and goes when the other has gone."""
+    simulation = started("intersection-v0", 1, initial_vehicle_count=0, spawn_probability=0.0, duration=100)
+    vehicles, networks = simulation.world.vehicles[0], simulation.networks[0]
+    vehicles.present[1:] = False
+    ego, first, second = vehicles[:3]
+    ego.x, ego.y, ego.speed, ego.target_speed = 200.0, 200.0, 0.0, 0.0
+    ways = networks.route("o2", "ir2", "o0"), networks.route("o3", "ir3", "o1")
+    for k, (car, place, way) in enumerate(zip((first, second), ((-2.0, -25.0), (25.0, -2.0)), ways, strict=True)):
+        car.present, car.behaviour, car.length, car.width, car.delta = True, IDM, 5.0, 2.0, 4.0
+        car.x, car.y, car.heading, car.speed, car.target_speed = *place, (np.pi / 2, np.pi)[k], 8.0, 8.0
+        car.lane = car.target_lane = networks.lane_number(*(("o2", "ir2"), ("o3", "ir3"))[k])
+        simulation.world.route[0, 1 + k, :, 0] = way
+        car.route_at = 0
+    simulation.set_state(simulation.get_state(slice(None)), slice(None))
+    simulation.step(np.array([IDLE]), None, False)
+    assert (first.yielding, second.yielding) == (True, False)
+    assert first.target_speed == 0.0
+    slowest = second.speed
+    for _ in range(12):
+        simulation.step(np.array([IDLE]), None, False)
+        slowest = min(slowest, second.speed)
+    assert slowest > 7
+    assert not first.crashed
+    assert first.y > 20  # it has crossed, too
 
 
 @pytest.mark.slow

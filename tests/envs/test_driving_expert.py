@@ -10,11 +10,12 @@ import pytest
 from visnav.envs.driving.expert import Expert
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.world import EXIT, Task
 
 
-def crashes_and_speed(env_id: str, levels: int, steps: int) -> tuple[float, float]:
+def crashes_and_speed(task: Task, levels: int, steps: int) -> tuple[float, float]:
     """Share of levels that end in a crash or off the road, and mean speed in m/s, of so many unseen ones."""
-    simulation = DrivingSimulation(TASKS[env_id](), levels)
+    simulation = DrivingSimulation(task, levels)
     everyone = np.ones(levels, np.bool_)
     simulation.seed(np.arange(70_000, 70_000 + levels), everyone)
     simulation.reset(everyone)
@@ -40,7 +41,7 @@ def crashes_and_speed(env_id: str, levels: int, steps: int) -> tuple[float, floa
     ],
 )
 def test_expert_drives_unseen_levels_safely_and_fast(env_id: str, steps: int, least_speed: float) -> None:
-    failed, speed = crashes_and_speed(env_id, 16, steps)
+    failed, speed = crashes_and_speed(TASKS[env_id](), 16, steps)
     assert failed == 0
     assert speed >= least_speed
 
@@ -49,18 +50,43 @@ def test_expert_drives_unseen_levels_safely_and_fast(env_id: str, steps: int, le
 @pytest.mark.parametrize(
     ("env_id", "levels", "steps", "least_speed"),
     [
-        ("racetrack-v0", 50, 1500, 0.8 * 10),
-        ("racetrack-large-v0", 50, 500, 0.8 * 10),
-        ("racetrack-oval-v0", 50, 500, 0.8 * 10),
+        ("racetrack-v0", 200, 1500, 0.8 * 10),
+        ("racetrack-large-v0", 200, 1500, 0.8 * 10),
+        ("racetrack-oval-v0", 200, 1500, 0.8 * 10),
         ("roundabout-v0", 200, 11, 0.8 * 16),
+        ("roundabout-generic-v0", 100, 17, 0.6 * 16),
         ("merge-v0", 200, 40, 0.8 * 20),
-        ("highway-fast-v0", 100, 30, 0.8 * 30),
+        ("merge-generic-v0", 200, 40, 0.8 * 30),
+        ("u-turn-v0", 200, 10, 0.8 * 20),
+        ("two-way-v0", 200, 15, 0.8 * 30),
+        ("exit-v0", 100, 18, 0.8 * 26),
+        ("highway-fast-v0", 200, 30, 0.8 * 30),
+        ("highway-v0", 20, 40, 0.8 * 30),
     ],
 )
 def test_expert_completes_98_of_100_levels(env_id: str, levels: int, steps: int, least_speed: float) -> None:
-    failed, speed = crashes_and_speed(env_id, levels, steps)
+    failed, speed = crashes_and_speed(TASKS[env_id](), levels, steps)
     assert failed <= 0.02
     assert speed >= least_speed
+
+
+@pytest.mark.parametrize(("action", "longitudinal"), [("DiscreteAction", False), ("ContinuousAction", True)])
+def test_expert_drives_with_other_actions(action: str, longitudinal: bool) -> None:
+    task = dataclasses.replace(TASKS["racetrack-v0"](), action=action, longitudinal=longitudinal)
+    failed, speed = crashes_and_speed(task, 4, 100)
+    assert failed == 0
+    assert speed >= 0.8 * 10
+
+
+def test_expert_takes_the_exit() -> None:
+    simulation = DrivingSimulation(TASKS["exit-v0"](), 8)
+    everyone = np.ones(8, np.bool_)
+    simulation.seed(np.arange(500, 508), everyone)
+    simulation.reset(everyone)
+    expert = Expert(simulation)
+    for _ in range(18):
+        outcome = simulation.step(expert.actions(), None, False)
+    assert outcome.terms[:, EXIT].mean() >= 0.75
 
 
 def test_expert_leaves_the_worlds_as_they_are() -> None:
@@ -76,6 +102,3 @@ def test_expert_leaves_the_worlds_as_they_are() -> None:
 def test_expert_says_what_it_cannot_drive() -> None:
     with pytest.raises(ValueError, match="cannot park"):
         Expert(DrivingSimulation(TASKS["parking-v0"](), 1))
-    discrete = dataclasses.replace(TASKS["racetrack-v0"](), action="DiscreteAction")
-    with pytest.raises(ValueError, match="got DiscreteAction"):
-        Expert(DrivingSimulation(discrete, 1))

@@ -19,6 +19,7 @@ from visnav.envs.batch import jit
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.roads import make_roads
 from visnav.envs.driving.world import make_world
+from visnav.envs.gym import make_simulation
 
 SCENES = 500
 FIELDS = (
@@ -119,3 +120,29 @@ def test_scenes_are_distributed_as_the_originals(env_id: str, config: dict[str, 
             if min(len(there), len(here)) > 20:
                 gap, most = largest_gap(there, here), 2.47 * np.sqrt(1 / len(there) + 1 / len(here))
                 assert gap < most, f"{name} of vehicle {v}: {gap:.3f} apart, by chance up to {most:.3f}"
+
+
+@pytest.mark.slow
+def test_the_intersection_is_as_busy_as_the_original_after_its_warm_up() -> None:
+    """How many are about, and where, how fast, and how fast they want to be: over 200 episodes' starts."""
+    env = gym.make("intersection-v0").unwrapped
+    theirs = []
+    for seed in range(200):
+        env.reset(seed=seed)
+        cars = [car for car in env.road.vehicles if car is not env.vehicle]
+        theirs.append([(*car.position, car.speed, car.target_speed) for car in cars])
+    simulation = make_simulation("visnav/intersection-v0", 2000, 1, {"camera": "kinematics"})
+    simulation.seed(np.arange(2000), np.ones(2000, np.bool_))
+    simulation.reset(np.ones(2000, np.bool_))
+    cars = simulation.world.vehicles[:, 1:]
+    ours = [row[row.present] for row in cars]
+    counts = np.array([len(row) for row in theirs], float), np.array([len(row) for row in ours], float)
+    assert largest_gap(*counts) < 2.47 * np.sqrt(1 / 200 + 1 / 2000)
+    there = np.concatenate([np.array(row).reshape(-1, 4) for row in theirs])
+    here = np.concatenate([np.stack([row.x, row.y, row.speed, row.target_speed], -1) for row in ours])
+    for column in range(4):
+        gap = largest_gap(there[:, column], here[:, column])
+        assert gap < 2.47 * np.sqrt(1 / len(there) + 1 / len(here)), f"column {column}: {gap:.3f} apart"
+    egos = simulation.world.vehicles[:, 0]
+    assert egos.y.mean() == pytest.approx(11 + 100 - 65, abs=0.5)
+    assert (egos.target_speed == 9).all()

@@ -70,6 +70,21 @@ def test_bars_are_as_long_as_their_fractions_and_the_chosen_one_is_bright() -> N
     assert not (frame == module.ACCENT).all(axis=2).any()
 
 
+def test_gauges_reach_from_the_middle_to_the_left_and_to_the_right() -> None:
+    def blue(value: float) -> slice:
+        return extent(picture(Screen([Pane(RED)], gauges={"steering": value}), (640, 360)), module.ACCENT)[1]
+
+    left, right = blue(-0.5), blue(1.0)
+    assert left.stop <= right.start
+    assert right.stop - right.start == pytest.approx(2 * (left.stop - left.start), abs=2)
+
+
+def test_a_low_window_shows_all_lines_in_smaller_letters() -> None:
+    fields = {f"line {k}": "x" for k in range(12)}
+    frame = picture(Screen([Pane(RED)], fields=fields, bars={"last": 1.0}, chosen="last"), (640, 300))
+    assert extent(frame, module.ACCENT)[0].stop < 300 - module.MARGIN
+
+
 def test_text_changes_only_its_own_place() -> None:
     base = Screen([Pane(RED)], fields={"step": "1"}, help={"escape": "leave"})
     changed = Screen([Pane(RED)], fields={"step": "2"}, help={"escape": "leave"})

@@ -1,5 +1,6 @@
 """The keyboard moves the world as MiniGrid's does, and the screen tells what happened."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import gymnasium as gym
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 
 from visnav.experiments import play
-from visnav.experiments.episode import Episode
-from visnav.experiments.play import ACTION_KEYS, Game, open_episode
+from visnav.experiments.episode import Episode, RoadEpisode
+from visnav.experiments.play import ACTION_KEYS, Drive, Game, open_episode
 
 EMPTY, DOOR_KEY = "visnav/MiniGrid-Empty-5x5-v0", "visnav/MiniGrid-DoorKey-5x5-v0"
 MAZE = "visnav/Maze-PointGoal-7x7-v0"
@@ -133,3 +134,83 @@ def test_the_command_plays_in_a_window_until_escape(
     press("up up right escape")
     assert play.main([EMPTY, "--seed", "2"]) == 0
     assert (games[0].episode.level, games[0].episode.steps) == (2, 3)
+
+
+def drive_on(env_id: str, camera: str | None = None) -> Drive:
+    episode = open_episode(env_id, camera)
+    assert isinstance(episode, RoadEpisode)
+    return Drive(episode, seed=3)
+
+
+def test_the_road_is_seen_from_above_and_from_the_drivers_place() -> None:
+    drive = drive_on("visnav/highway-fast-v0")
+    above, front = drive.screen().panes
+    simulation = drive.episode.env.unwrapped.simulation
+    for pane, camera in ((above, "birdseye"), (front, "front")):
+        assert np.array_equal(pane.image, simulation.render(0, camera, image_size=pane.image.shape[:2]))
+    assert len(drive_on("visnav/highway-fast-v0", "topdown").screen().panes) == 1
+    with pytest.raises(ValueError, match="camera"):
+        open_episode("visnav/highway-fast-v0", "tiles")
+
+
+def test_a_key_is_played_once_at_the_next_step_of_the_road() -> None:
+    drive = drive_on("visnav/highway-fast-v0")
+    drive.press("down")
+    drive.press("up")
+    assert (drive.episode.steps, drive.screen().fields["next"]) == (0, "faster")
+    drive.advance(set())
+    drive.advance(set())
+    assert (drive.episode.steps, drive.screen().fields["action"]) == (2, "idle")
+    drive.press("n")
+    assert drive.episode.level != 3
+
+
+def test_arrows_that_are_held_steer_and_throttle() -> None:
+    drive = drive_on("visnav/parking-v0")
+    drive.advance({"up"})
+    assert drive.command({"up"}).tolist() == [1.0, 0.0]
+    wheels = [drive.command({"left", "down"}) for _ in range(4)]
+    assert [wheel[0] for wheel in wheels] == [-1.0] * 4
+    assert wheels[3][1] < wheels[0][1] < -0.5
+    assert drive.command({"left", "right"})[1] > wheels[3][1], "the wheel goes back to the middle"
+    race = drive_on("visnav/racetrack-v0")
+    assert race.command({"right"}).shape == (1,)
+    assert race.command({"right"})[0] < play.FULL_LOCK_SPEED / race.episode.info["speed"] < 1
+
+
+def test_between_two_steps_the_road_is_shown_on_its_way_and_the_world_left_as_it_is() -> None:
+    drive = drive_on("visnav/highway-fast-v0")
+    start = drive.screen().panes[1].image
+    drive.advance(set())
+    x = drive.episode.env.unwrapped.simulation.world.vehicles.x[0].copy()
+    assert np.array_equal(drive.screen(0.0).panes[1].image, start)
+    assert not np.array_equal(drive.screen(0.5).panes[1].image, drive.screen(1.0).panes[1].image)
+    assert np.array_equal(drive.episode.env.unwrapped.simulation.world.vehicles.x[0], x)
+
+
+def test_a_crash_is_announced_when_it_is_seen_and_an_arrow_starts_another_level() -> None:
+    drive = drive_on("visnav/highway-fast-v0")
+    while not drive.episode.over:
+        drive.press("up")
+        drive.advance(set())
+    assert drive.episode.info["crashed"]
+    assert drive.screen(0.5).banner == ""
+    assert drive.screen().banner == f"crashed after {drive.episode.seconds:.0f} s"
+    assert (drive.screen().good, drive.screen().fields["collisions"]) == (False, "1")
+    drive.press("left")
+    assert drive.episode.steps == 0
+
+
+def test_the_road_goes_on_in_real_time(press: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    drives = []
+    monkeypatch.setattr(play, "Drive", lambda *arguments: drives.append(Drive(*arguments)) or drives[0])
+    monkeypatch.setattr(RoadEpisode, "policy_seconds", 0.05)
+    keys, begun = play.Viewer.keys, time.monotonic()
+
+    def keys_then_leave(viewer: play.Viewer, seconds: float = 0.0) -> list[str]:
+        return ["escape"] if time.monotonic() - begun > 20 or drives[0].episode.steps > 3 else keys(viewer, seconds)
+
+    press("up")
+    monkeypatch.setattr(play.Viewer, "keys", keys_then_leave)
+    assert play.main(["visnav/racetrack-v0", "--seed", "2"]) == 0
+    assert drives[0].episode.steps == 4

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -22,6 +24,7 @@ from visnav.experiments.run import Run, TrainConfig
 torch.set_num_threads(1)
 
 ID = "visnav/MiniGrid-Empty-5x5-v0"
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SMALL = ["--num-envs", "16", "--num-steps", "16", "--minibatches", "2"]
 
 
@@ -96,7 +99,7 @@ def test_ctrl_c_in_the_terminal_writes_a_checkpoint(tmp_path: Path) -> None:
     run = only_run(tmp_path)
     assert process.returncode == 130
     assert f"visnav train --resume {run.folder.relative_to(tmp_path)}" in output
-    assert run.checkpoint.is_file()
+    assert run.checkpoint().is_file()
 
 
 def test_training_stops_at_the_target(tmp_path: Path) -> None:
@@ -148,6 +151,46 @@ def test_folders_that_are_no_runs_are_refused(tmp_path: Path, finished: Run) -> 
     finished.policy.write_bytes(finished.policy.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="damaged"):
         evaluate.main([str(finished.folder)])
-    finished.checkpoint.unlink()
+    finished.checkpoint().unlink()
     with pytest.raises(CheckpointError, match="there is no file"):
         train.main(["--resume", str(finished.folder)])
+
+
+def test_ppo_starts_from_what_the_expert_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [ID, "--total-steps", "20000", "--num-envs", "32", "--num-steps", "16", "--learning-rate", "2e-3"]
+    assert train.main([*words, "--algorithm", "dagger"]) == 0
+    taught = only_run(tmp_path)
+    assert taught.read_metrics()[-1]["agreement"] > 0.9
+    assert taught.read_config().algorithm == "dagger"
+    assert train.main([*words, "--start", str(taught.folder), "--runs", "later", "--total-steps", "512"]) == 0
+    (later,) = (Run(path) for path in Path("later", ID).iterdir())
+    assert later.read_metrics()[0]["policy_loss"] < 1
+    assert later.read_metrics()[-1]["entropy"] < 0.7 * math.log(7)  # far from the first, uniform policy
+    with pytest.raises(CheckpointError, match=r"there is no file nowhere/policy\.safetensors"):
+        train.main([*words, "--start", "nowhere"])
+    with pytest.raises(ValueError, match="unknown algorithm 'dqn'; choose one of ppo, clone, dagger"):
+        TrainConfig(ID, algorithm="dqn")
+
+
+def test_two_processes_train_one_policy_and_resume(tmp_path: Path) -> None:
+    """torchrun's two ranks leave one run, stopped and resumed or not, with the same policy."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command = [*launch, "-m", "visnav.experiments.train"]
+    words = [ID, "--seed", "5", "--num-envs", "8", "--num-steps", "16", "--minibatches", "2", "--env", "max_steps=20"]
+
+    def run(*arguments: str) -> None:
+        subprocess.run([*command, *arguments], check=True, cwd=tmp_path, timeout=300, env={**os.environ, **ONE_THREAD})
+
+    run(*words, "--total-steps", "2048", "--runs", "straight")
+    (straight,) = (Run(path) for path in (tmp_path / "straight" / ID).iterdir())
+    assert [row["steps"] for row in straight.read_metrics()] == [256.0 * i for i in range(1, 9)]
+
+    run(*words, "--total-steps", "2048", "--runs", "stopped", "--target-success", "1e-9")
+    (stopped,) = (Run(path) for path in (tmp_path / "stopped" / ID).iterdir())
+    assert len(stopped.read_metrics()) < 8
+    config = replace(stopped.read_config(), target_success=None)
+    stopped.write_config(config)
+    run("--resume", str(stopped.folder))
+    assert stopped.policy.read_bytes() == straight.policy.read_bytes()
+    assert stopped.checkpoint(1).read_bytes() == straight.checkpoint(1).read_bytes()

@@ -132,6 +132,43 @@ def test_the_command_shows_random_actions_in_a_window(press: Callable[[str], Non
     assert watch.main([EMPTY, "--level", "7"]) == 0
 
 
+def test_on_the_road_speed_steering_reward_terms_and_collisions_are_shown() -> None:
+    episode, choose = open_target("visnav/racetrack-v0", None, greedy=False, seed=0)
+    show = Show(episode, choose, level=3)
+    assert (show.screen().fields["collisions"], show.screen().fields["collision term"]) == ("0", "–")
+    while not episode.over:
+        show.advance()
+    screen, info = show.screen(), episode.info
+    assert len(screen.panes) == 3, "from above, from the driver's place, and what the agent sees"
+    assert screen.fields["ego speed"] == f"{info['speed']:.1f} m/s, {3.6 * info['speed']:.0f} km/h"
+    assert screen.fields["lane centering term"] == f"{info['lane_centering_reward']:.2f} × 1.00"
+    assert screen.fields["collision term"] == f"{float(info['crashed']):.2f} × -1.00"
+    assert screen.fields["collisions"] == str(int(info["crashed"]))
+    assert screen.gauges["steering"] == pytest.approx(float(show.action[0]), abs=1e-6)
+    assert screen.bars == {}, "steering is shown once"
+    assert screen.fields["action"] == f"steering {show.action[0]:+.2f}"
+    assert screen.banner.startswith("crashed" if info["crashed"] else "left the road")
+
+
+@pytest.mark.parametrize("env_id", ["visnav/highway-fast-v0", "visnav/racetrack-oval-v0", EMPTY])
+def test_the_expert_is_watched(env_id: str) -> None:
+    episode, choose = open_target(env_id, None, greedy=False, seed=0, expert=True)
+    show = Show(episode, choose, level=1)
+    while not episode.over and episode.steps < 40:
+        show.advance()
+    assert not episode.terminated or episode.success
+    screen = show.screen()
+    if env_id == "visnav/highway-fast-v0":
+        assert (screen.banner, screen.good) == ("drove 30 s without a crash", True)
+
+
+def test_what_the_expert_cannot_play_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot park"):
+        open_target("visnav/parking-v0", None, greedy=False, seed=0, expert=True)
+    with pytest.raises(ValueError, match="is a run"):
+        open_target(str(tmp_path), None, greedy=False, seed=0, expert=True)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short training of a policy that sees two frames."""

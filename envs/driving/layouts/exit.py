@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from visnav.envs.checks import check_flag, check_real, check_whole
+from visnav.envs.checks import check_flag, check_numbers, check_real, check_whole
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
 from visnav.envs.driving.spawning import put_on_lane
@@ -21,6 +21,7 @@ from visnav.envs.driving.world import (
     LANE_WIDTH,
     NO_LINE,
     STRIPED,
+    TARGET_NUMBER,
     TERMS,
     Task,
 )
@@ -78,16 +79,19 @@ def exit_task(
     collision_reward: float = 0.0,
     goal_reward: float = 1.0,
     high_speed_reward: float = 0.1,
+    right_lane_reward: float = 0.0,
     reward_speed_range: tuple[float, float] = (20.0, 30.0),
     normalize_reward: bool = True,
-    duration: float = 18.0,
 ) -> Task:
     """highway-env's ExitEnv."""
     check_whole("lanes_count", lanes_count, 2)
     check_whole("vehicles_count", vehicles_count, 0)
     check_real("vehicles_density", vehicles_density, above=0)
     check_real("ego_spacing", ego_spacing, above=0)
-    weights = {COLLISION: collision_reward, EXIT: goal_reward, CLIPPED_SPEED: high_speed_reward}
+    weights = {
+        COLLISION: collision_reward, EXIT: goal_reward, CLIPPED_SPEED: high_speed_reward,
+        TARGET_NUMBER: right_lane_reward,
+    }  # fmt: skip
     normalize = check_flag("normalize_reward", normalize_reward)
     end = exit_network(lanes_count).node_number("3")
     return Task(
@@ -97,11 +101,12 @@ def exit_task(
         args=(vehicles_count, lanes_count, 1 / vehicles_density, ego_spacing, end),
         route_length=3,
         simulation_frequency=5,
-        duration=check_real("duration", duration, above=0),
+        duration=18.0,
         target_speeds=(18.0, 24.0, 30.0),
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
-        reward_speed_range=reward_speed_range,
+        reward_speed_range=check_numbers("reward_speed_range", reward_speed_range, 2, 2),
         reward_range=(collision_reward, goal_reward) if normalize else None,
         clip_reward=normalize,
-        observation={"vehicles_count": 15, "features": FEATURES, "clip": False},
+        lanes=lanes_count,
+        observation={"type": "ExitObservation", "vehicles_count": 15, "features": FEATURES, "clip": False},
     )

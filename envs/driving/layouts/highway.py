@@ -9,7 +9,8 @@ import numpy as np
 
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
-from visnav.envs.checks import check_real, check_whole
+from visnav.envs.checks import check_flag, check_numbers, check_real, check_whole
+from visnav.envs.driving.config import changed
 from visnav.envs.driving.lanes import local_coordinates
 from visnav.envs.driving.roads import Network, straight
 from visnav.envs.driving.spawning import put_on_lane, randomize
@@ -21,8 +22,10 @@ from visnav.envs.driving.world import (
     IDM,
     LANE_WIDTH,
     NO_LINE,
+    ON_ROAD,
     RIGHT_LANE,
     STRIPED,
+    TERMS,
     Task,
 )
 
@@ -82,13 +85,12 @@ def highway(
     lanes_count: int = 4,
     vehicles_count: int = 50,
     initial_lane_id: int | None = None,
-    duration: float = 40.0,
     ego_spacing: float = 2.0,
     vehicles_density: float = 1.0,
-    simulation_frequency: int = 15,
     collision_reward: float = -1.0,
     right_lane_reward: float = 0.1,
     high_speed_reward: float = 0.4,
+    reward_speed_range: tuple[float, float] = (20.0, 30.0),
     normalize_reward: bool = True,
     offroad_terminal: bool = False,
     ego_only_collisions: bool = False,
@@ -99,21 +101,20 @@ def highway(
         lanes_count: side by side.
         vehicles_count: of traffic.
         initial_lane_id: ego's lane, 0 the leftmost; None for any.
-        duration: s until truncation.
         ego_spacing, vehicles_density: how far ego and traffic are spread.
-        simulation_frequency: Hz.
         collision_reward, right_lane_reward, high_speed_reward: weights.
+        reward_speed_range: m/s that earn none and all of high_speed_reward.
         normalize_reward: whether worst and best reward are 0 and 1.
         offroad_terminal: whether leaving the road ends the episode.
         ego_only_collisions: whether traffic drives through traffic.
     """
     check_whole("lanes_count", lanes_count, 1, 32)
     check_whole("vehicles_count", vehicles_count, 0, 1000)
-    check_whole("simulation_frequency", simulation_frequency, 1)
     if initial_lane_id is not None:
         check_whole("initial_lane_id", initial_lane_id, 0, lanes_count - 1)
-    for name, value in {"duration": duration, "vehicles_density": vehicles_density, "ego_spacing": ego_spacing}.items():
+    for name, value in {"vehicles_density": vehicles_density, "ego_spacing": ego_spacing}.items():
         check_real(name, value, above=0)
+    weights = {COLLISION: collision_reward, RIGHT_LANE: right_lane_reward, HIGH_SPEED: high_speed_reward, ON_ROAD: 0.0}
 
     def layout(number: int) -> Network:
         network = Network()
@@ -127,18 +128,21 @@ def highway(
         args=(
             -1 if initial_lane_id is None else initial_lane_id, ego_spacing, vehicles_density, not ego_only_collisions,
         ),
-        simulation_frequency=simulation_frequency,
-        duration=duration,
-        weights={COLLISION: collision_reward, RIGHT_LANE: right_lane_reward, HIGH_SPEED: high_speed_reward},
-        reward_range=(collision_reward, high_speed_reward + right_lane_reward) if normalize_reward else None,
-        on_road_factor=True,
-        end_offroad=offroad_terminal,
+        duration=40.0,
+        weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
+        reward_speed_range=check_numbers("reward_speed_range", reward_speed_range, 2, 2),
+        reward_range=(collision_reward, high_speed_reward + right_lane_reward)
+        if check_flag("normalize_reward", normalize_reward)
+        else None,
+        off_road_reward=0.0,
+        end_offroad=check_flag("offroad_terminal", offroad_terminal),
         lanes=lanes_count,
     )  # fmt: skip
 
 
 # `highway` with less of everything
-highway_fast = partial(
-    highway, lanes_count=3, vehicles_count=20, duration=30.0, ego_spacing=1.5, simulation_frequency=5,
-    ego_only_collisions=True,
-)  # fmt: skip
+highway_fast = changed(
+    partial(highway, lanes_count=3, vehicles_count=20, ego_spacing=1.5, ego_only_collisions=True),
+    duration=30.0,
+    simulation_frequency=5,
+)

@@ -9,7 +9,7 @@ import numpy as np
 
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
-from visnav.envs.checks import check_real, check_whole
+from visnav.envs.checks import check_numbers, check_real, check_whole
 from visnav.envs.driving.layouts.highway import add_straight_road
 from visnav.envs.driving.roads import Network, sine, straight
 from visnav.envs.driving.spawning import put_on_lane
@@ -26,6 +26,7 @@ from visnav.envs.driving.world import (
     OBSTACLE,
     SPEED,
     STRIPED,
+    TERMS,
     Task,
 )
 
@@ -122,7 +123,14 @@ def spawn_generic(i, world, roads, args):  # type: ignore[no-untyped-def]
 
 def _task(layout, spawn_function, args, max_vehicles, lanes, end_x, rewards) -> Task:  # type: ignore[no-untyped-def]
     """What both have in common."""
-    collision, right_lane, high_speed, merging_speed, lane_change = rewards
+    collision, right_lane, high_speed, merging_speed, lane_change, speed_range = rewards
+    weights = {
+        COLLISION: collision,
+        LANE_NUMBER: right_lane,
+        SPEED: high_speed,
+        LANE_CHANGE: lane_change,
+        MERGING_SPEED: merging_speed,
+    }
     network = layout(0)
     ends = network.lane_number("j", "k"), network.lane_number("b", "c", lanes)
     return Task(
@@ -130,13 +138,8 @@ def _task(layout, spawn_function, args, max_vehicles, lanes, end_x, rewards) -> 
         spawn=spawn_function,
         max_vehicles=max_vehicles,
         args=(*ends, *args),
-        weights={
-            COLLISION: collision,
-            LANE_NUMBER: right_lane,
-            SPEED: high_speed,
-            LANE_CHANGE: lane_change,
-            MERGING_SPEED: merging_speed,
-        },
+        weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
+        reward_speed_range=check_numbers("reward_speed_range", speed_range, 2, 2),
         reward_range=(collision + merging_speed, high_speed + right_lane),
         end_x=end_x,
         lanes=lanes,
@@ -149,9 +152,14 @@ def merge(
     high_speed_reward: float = 0.2,
     merging_speed_reward: float = -0.5,
     lane_change_reward: float = -0.05,
+    reward_speed_range: tuple[float, float] = (20.0, 30.0),
 ) -> Task:
-    """Drive on while others join the highway from a ramp, and make room for them; arguments are weights."""
-    rewards = collision_reward, right_lane_reward, high_speed_reward, merging_speed_reward, lane_change_reward
+    """Drive on while others join the highway from a ramp, and make room for them; arguments are weights, and the m/s
+    that earn none and all of high_speed_reward."""
+    rewards = (
+        collision_reward, right_lane_reward, high_speed_reward, merging_speed_reward, lane_change_reward,
+        reward_speed_range,
+    )  # fmt: skip
     return _task(_merge_road, spawn, (), 6, 2, 370.0, rewards)
 
 
@@ -167,6 +175,7 @@ def merge_generic(
     high_speed_reward: float = 0.2,
     merging_speed_reward: float = -0.5,
     lane_change_reward: float = -0.05,
+    reward_speed_range: tuple[float, float] = (20.0, 30.0),
 ) -> Task:
     """`merge` with as many lanes and vehicles as are asked for, and lengths in m of each part of the road."""
     check_whole("lanes_count", lanes_count, 1, 16)
@@ -184,6 +193,9 @@ def merge_generic(
         _ramp(network, before, converge, parallel, LANE_WIDTH * lanes_count, DASHED, 30.0)
         return network
 
-    rewards = collision_reward, right_lane_reward, high_speed_reward, merging_speed_reward, lane_change_reward
+    rewards = (
+        collision_reward, right_lane_reward, high_speed_reward, merging_speed_reward, lane_change_reward,
+        reward_speed_range,
+    )  # fmt: skip
     args = lanes_count, vehicles_count, ends[2]
     return _task(layout, spawn_generic, args, 3 + vehicles_count, lanes_count, ends[3] - END_BEFORE, rewards)

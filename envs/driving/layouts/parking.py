@@ -16,6 +16,7 @@ from visnav.envs.driving.world import (
     CONTINUOUS,
     EGO_DIRECT,
     GOAL,
+    GOAL_SCALES,
     LANDMARK,
     LANE_WIDTH,
     OBSTACLE,
@@ -90,10 +91,14 @@ def parking_task(
     add_walls: bool = True,
     collision_reward: float = -5.0,
     success_goal_reward: float = 0.12,
-    duration: float = 100.0,
-    policy_frequency: int = 5,
+    reward_weights: tuple[float, ...] = (1.0, 0.3, 0.0, 0.0, 0.02, 0.02),
 ) -> Task:
-    """highway-env's ParkingEnv; ParkingEnvParkedVehicles has 10 vehicles, ParkingEnvActionRepeat 1 Hz and 20 s."""
+    """highway-env's ParkingEnv; ParkingEnvParkedVehicles has 10 vehicles, ParkingEnvActionRepeat 1 Hz and 20 s.
+
+    `reward_weights` are those of x, y, vx, vy, cos and sin of the heading in the distance to the goal.
+    """
+    if len(reward_weights) != len(GOAL_SCALES):
+        raise ValueError(f"reward_weights are {len(GOAL_SCALES)} numbers; got {reward_weights!r}")
     parked = check_whole("vehicles_count", vehicles_count, 0, 2 * SPOTS - 2)
     walls = 4 if check_flag("add_walls", add_walls) else 0
     return Task(
@@ -101,9 +106,12 @@ def parking_task(
         spawn=parking,
         max_vehicles=2 + parked + walls,
         args=(parked, walls),
-        policy_frequency=check_whole("policy_frequency", policy_frequency, 1, 15),
-        duration=check_real("duration", duration, above=0),
+        policy_frequency=5,
+        duration=100.0,
         action="ContinuousAction",
         weights={COLLISION: check_real(TERMS[COLLISION], collision_reward), GOAL: 1.0},
+        goal_weights=tuple(check_real("reward_weights", weight, least=0) for weight in reward_weights),
         goal_distance=check_real("success_goal_reward", success_goal_reward, above=0),
+        lanes=SPOTS,
+        observation={"type": "KinematicsGoal"},
     )

@@ -20,6 +20,7 @@ from visnav.envs.driving.world import (
     LANE_CENTERING,
     NO_LINE,
     OBSTACLE,
+    ON_ROAD,
     STRIPED,
     TERMS,
     Task,
@@ -167,15 +168,17 @@ def _task(
     collision_reward: float,
     action_reward: float,
     lane_centering_reward: float,
+    lane_centering_cost: float,
     terminate_off_road: bool,
-    duration: float,
     ego_lanes: int = 2,
     obstacles: tuple[float, ...] = (),
     num_roads: int = 1,
 ) -> Task:
     """What the three have in common."""
     network = layout(0)
-    weights = {COLLISION: collision_reward, ACTION: action_reward, LANE_CENTERING: lane_centering_reward}
+    weights = {
+        COLLISION: collision_reward, ACTION: action_reward, LANE_CENTERING: lane_centering_reward, ON_ROAD: 0.0,
+    }  # fmt: skip
     others = check_whole("other_vehicles", other_vehicles, 0)
     return Task(
         layout=layout,
@@ -184,12 +187,14 @@ def _task(
         args=(others, len(network.segments()), ego_lanes, *obstacles),
         num_roads=num_roads,
         policy_frequency=5,
-        duration=check_real("duration", duration, above=0),
+        duration=300.0,
         action="ContinuousAction",
         longitudinal=False,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
+        centering_cost=check_real("lane_centering_cost", lane_centering_cost, least=0),
         reward_range=(collision_reward, 1.0),
-        on_road_factor=True,
+        off_road_reward=0.0,
+        lanes=ego_lanes,
         end_offroad=check_flag("terminate_off_road", terminate_off_road),
     )
 
@@ -199,12 +204,12 @@ def racetrack_task(
     collision_reward: float = -1.0,
     action_reward: float = -0.3,
     lane_centering_reward: float = 1.0,
+    lane_centering_cost: float = 4.0,
     terminate_off_road: bool = True,
-    duration: float = 300.0,
 ) -> Task:
     """highway-env's RacetrackEnv."""
-    rewards = collision_reward, action_reward, lane_centering_reward
-    return _task(lambda k: racetrack_network(), other_vehicles, *rewards, terminate_off_road, duration)
+    rewards = collision_reward, action_reward, lane_centering_reward, lane_centering_cost
+    return _task(lambda k: racetrack_network(), other_vehicles, *rewards, terminate_off_road)
 
 
 def racetrack_large_task(
@@ -213,13 +218,13 @@ def racetrack_large_task(
     collision_reward: float = -1.0,
     action_reward: float = -0.3,
     lane_centering_reward: float = 1.0,
+    lane_centering_cost: float = 4.0,
     terminate_off_road: bool = True,
-    duration: float = 300.0,
 ) -> Task:
     """highway-env's RacetrackEnvLarge."""
     check_real("speed_limit", speed_limit, above=0)
-    rewards = collision_reward, action_reward, lane_centering_reward
-    return _task(lambda k: racetrack_large_network(speed_limit), other_vehicles, *rewards, terminate_off_road, duration)
+    rewards = collision_reward, action_reward, lane_centering_reward, lane_centering_cost
+    return _task(lambda k: racetrack_large_network(speed_limit), other_vehicles, *rewards, terminate_off_road)
 
 
 def racetrack_oval_task(
@@ -231,8 +236,8 @@ def racetrack_oval_task(
     collision_reward: float = -1.0,
     action_reward: float = -0.3,
     lane_centering_reward: float = 1.0,
+    lane_centering_cost: float = 4.0,
     terminate_off_road: bool = True,
-    duration: float = 300.0,
 ) -> Task:
     """highway-env's RacetrackEnvOval; with length 0 each of 100 roads has its own, of 100 m to 199 m.
 
@@ -240,7 +245,7 @@ def racetrack_oval_task(
     """
     check_real("length", length, least=0)
     check_whole("no_lanes", no_lanes, 2)
-    rewards = collision_reward, action_reward, lane_centering_reward
+    rewards = collision_reward, action_reward, lane_centering_reward, lane_centering_cost
     obstacles: list[float] = []
     if check_flag("block_lane", block_lane):
         obstacles += [ordinate for back in (40, 43, 46, 49) for y in (3.75, 6.25) for ordinate in (1.0 + back, y)]
@@ -248,5 +253,5 @@ def racetrack_oval_task(
         obstacles += [ordinate for y in (-1.25, 1.25, 8.85, 11.25) for ordinate in (91.0, y)]
     return _task(
         lambda k: racetrack_oval_network(length or 100 + k, no_lanes),
-        other_vehicles, *rewards, terminate_off_road, duration, no_lanes, tuple(obstacles), 1 if length else 100,
+        other_vehicles, *rewards, terminate_off_road, no_lanes, tuple(obstacles), 1 if length else 100,
     )  # fmt: skip

@@ -16,11 +16,12 @@ from visnav.envs.driving.world import (
     COLLISION,
     CONTINUOUS,
     EGO_META,
+    HALF_SPEED_INDEX,
     IDM,
     LANE_CHANGE,
     LANE_WIDTH,
     NO_LINE,
-    SPEED_INDEX,
+    ON_ROAD,
     STRIPED,
     TERMS,
     Task,
@@ -166,13 +167,15 @@ def _rewards(
     collision_reward: float, high_speed_reward: float, lane_change_reward: float, normalize_reward: bool
 ) -> dict[str, Any]:
     """Fields of the task that say what is rewarded."""
-    weights = {COLLISION: collision_reward, SPEED_INDEX: high_speed_reward, LANE_CHANGE: lane_change_reward}
+    weights = {
+        COLLISION: collision_reward, HALF_SPEED_INDEX: high_speed_reward, LANE_CHANGE: lane_change_reward, ON_ROAD: 0.0,
+    }  # fmt: skip
     return {
         "weights": {term: check_real(TERMS[term], weight) for term, weight in weights.items()},
         "reward_range": (collision_reward, high_speed_reward)
         if check_flag("normalize_reward", normalize_reward)
         else None,
-        "on_road_factor": True,
+        "off_road_reward": 0.0,
     }
 
 
@@ -182,7 +185,6 @@ def roundabout_task(
     high_speed_reward: float = 0.2,
     lane_change_reward: float = -0.05,
     normalize_reward: bool = True,
-    duration: float = 11.0,
 ) -> Task:
     """highway-env's RoundaboutEnv; the first vehicle's destination is drawn, or 0 east, 1 south, 2 north."""
     network = roundabout_network()
@@ -198,7 +200,7 @@ def roundabout_task(
             network.lane_number("eer", "ees"),
         ),
         route_length=ROUTE,
-        duration=check_real("duration", duration, above=0),
+        duration=11.0,
         target_speeds=(0.0, 8.0, 16.0),
         observation=OBSERVATION,
         **_rewards(collision_reward, high_speed_reward, lane_change_reward, normalize_reward),
@@ -214,7 +216,6 @@ def roundabout_generic_task(
     high_speed_reward: float = 0.2,
     lane_change_reward: float = -0.05,
     normalize_reward: bool = True,
-    duration: float = 17.0,
 ) -> Task:
     """highway-env's RoundaboutGenericEnv; every vehicle's destination is drawn, or 0 east, 1 south, 2 north, 3 west."""
     check_real("roundabout_radius", roundabout_radius, least=15)
@@ -234,7 +235,7 @@ def roundabout_generic_task(
             *(network.lane_number(*start) for start in starts),
         ),
         route_length=ROUTE,
-        duration=check_real("duration", duration, above=0),
+        duration=17.0,
         target_speeds=(0.0, 8.0, 16.0),
         observation=OBSERVATION,
         **_rewards(collision_reward, high_speed_reward, lane_change_reward, normalize_reward),

@@ -48,13 +48,14 @@ def two_way(i, world, roads, args):  # type: ignore[no-untyped-def]
             world.vehicles.target_lane[i, v] = ONCOMING
 
 
-def two_way_task(left_lane_reward: float = 0.2, high_speed_reward: float = 0.8, duration: float = 15.0) -> Task:
+def two_way_task(left_lane_reward: float = 0.2, high_speed_reward: float = 0.8) -> Task:
     """highway-env's TwoWayEnv, which is registered to last 15 steps of 1 s."""
     weights = {LEFT_LANE: left_lane_reward, SPEED_INDEX: high_speed_reward}
     return Task(
         layout=lambda k: two_way_network(),
         spawn=two_way,
         max_vehicles=6,
-        duration=check_real("duration", duration, above=0),
+        max_steps=15,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
+        lanes=2,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visnav.envs.checks import check_flag, check_real
+from visnav.envs.checks import check_flag, check_numbers, check_real
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
 from visnav.envs.driving.spawning import put_on_lane, randomize
@@ -15,9 +15,10 @@ from visnav.envs.driving.world import (
     CONTINUOUS_LINE,
     EGO_META,
     IDM,
-    LANE_NUMBER,
+    LANE_SHARE,
     LANE_WIDTH,
     NO_LINE,
+    ON_ROAD,
     STRIPED,
     TERMS,
     Task,
@@ -72,12 +73,12 @@ def u_turn_task(
     high_speed_reward: float = 0.4,
     reward_speed_range: tuple[float, float] = (8.0, 24.0),
     normalize_reward: bool = True,
-    offroad_terminal: bool = False,
-    duration: float = 10.0,
 ) -> Task:
     """highway-env's UTurnEnv."""
     network = u_turn_network()
-    weights = {COLLISION: collision_reward, LANE_NUMBER: left_lane_reward, CLIPPED_SPEED: high_speed_reward}
+    weights = {
+        COLLISION: collision_reward, LANE_SHARE: left_lane_reward, CLIPPED_SPEED: high_speed_reward, ON_ROAD: 0.0,
+    }  # fmt: skip
     best = high_speed_reward + left_lane_reward
     return Task(
         layout=lambda k: u_turn_network(),
@@ -85,11 +86,11 @@ def u_turn_task(
         max_vehicles=7,
         args=(network.node_number("d"), *(network.lane_number(*nodes) for nodes in ("ab", "bc", "cd"))),
         route_length=4,
-        duration=check_real("duration", duration, above=0),
+        duration=10.0,
         target_speeds=(8.0, 16.0, 24.0),
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
-        reward_speed_range=reward_speed_range,
+        reward_speed_range=check_numbers("reward_speed_range", reward_speed_range, 2, 2),
         reward_range=(collision_reward, best) if check_flag("normalize_reward", normalize_reward) else None,
-        on_road_factor=True,
-        end_offroad=check_flag("offroad_terminal", offroad_terminal),
+        off_road_reward=0.0,
+        lanes=2,
     )

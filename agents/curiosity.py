@@ -1,0 +1,99 @@
+"""Curiosity: a reward for what is new, by random network distillation (RND).
+
+Burda et al. 2018, "Exploration by Random Network Distillation" (arXiv:1810.12894): a network learns to predict what a
+fixed random network says of an image; where it errs, little like it was seen before.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from visnav.agents.ranks import Ranks
+from visnav.agents.rollout import ReturnScale, RolloutBuffer
+from visnav.perception.encoders import NatureCNN, PatchStem
+
+FEATURES = 128  # numbers that the networks say of an image
+MOST = 5.0  # deviations at which a normalised pixel is clipped
+
+
+def _network(shape: Sequence[int]) -> nn.Module:
+    """Images (B, H, W, C) float in, (B, FEATURES) out."""
+    height, width, _ = shape
+    encoder = NatureCNN(shape, 256) if min(height, width) >= 36 else PatchStem(shape, 256, patch=4)
+    return nn.Sequential(encoder, nn.Linear(256, FEATURES))
+
+
+class Curiosity(nn.Module):
+    """Novelty of images, in units of its own running deviation.
+
+    Args:
+        shape: (height, width, channels) of the images.
+        sensor: the name of the sensor that gives them.
+        num_envs: N.
+        gamma: discount of the novelty's return, whose deviation scales it.
+        seed: of the weights of both networks.
+    """
+
+    mean: Tensor
+    square: Tensor
+    count: Tensor
+
+    def __init__(self, shape: Sequence[int], sensor: str, num_envs: int, gamma: float, seed: int) -> None:
+        super().__init__()
+        self.sensor = sensor
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.target, self.predictor = _network(shape), _network(shape)
+        self.target.requires_grad_(False)
+        for name in ("mean", "square"):  # of every pixel, Welford's sums
+            self.register_buffer(name, torch.zeros(tuple(shape), dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.scale = ReturnScale(num_envs, gamma)
+
+    @torch.no_grad()
+    def rewards(self, buffer: RolloutBuffer, ranks: Ranks) -> Tensor:
+        """(T, N) novelty of what each step led to, scaled; the statistics take in the rollout."""
+        images = buffer.newest(self.sensor)
+        self._observe(images, ranks)
+        novelty = torch.stack([self._errors(self.normalised(frame)) for frame in images])
+        return self.scale.scale(novelty, torch.zeros_like(novelty, dtype=torch.bool), ranks)
+
+    def loss(self, images: Tensor, weights: Tensor) -> Tensor:
+        """Sum over rows of the prediction's error, each with its weight (B,)."""
+        return (self._errors(self.normalised(images)) * weights).sum()
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Pixels (B, H, W, C) uint8 less their mean, over their deviation, clipped at MOST of them."""
+        deviation = (self.square / self.count.clamp(min=1)).sqrt().float().clamp(min=1.0)  # of 255
+        return ((images - self.mean.float()) / deviation).clamp(-MOST, MOST)
+
+    def _errors(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.target(images)
+        return (self.predictor(images) - target).square().mean(1)
+
+    def _observe(self, images: Tensor, ranks: Ranks) -> None:
+        """Merge the images (T, N, H, W, C) into mean and deviation, by Chan's parallel formula."""
+        frames = images.flatten(0, 1)
+        count = ranks.total(torch.tensor(float(len(frames)), dtype=torch.float64))
+        mean = ranks.total(frames.sum(0, dtype=torch.float64)) / count
+        centred = sum(((part.float() - mean.float()) ** 2).sum(0, dtype=torch.float64) for part in frames.split(1024))
+        square = ranks.total(torch.as_tensor(centred))
+        total, delta = self.count + count, mean - self.mean
+        self.mean += delta * count / total
+        self.square += square + delta**2 * self.count * count / total
+        self.count.copy_(total)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array, to be saved; `load` takes it back."""
+        weights = {name: tensor.contiguous().numpy() for name, tensor in self.state_dict().items()}
+        return {**weights, **{f"scale/{name}": array for name, array in self.scale.state().items()}}
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
+        scale = {name.removeprefix("scale/"): array for name, array in state.items() if name.startswith("scale/")}
+        self.scale.load(scale)
+        weights = {name: torch.tensor(array) for name, array in state.items() if not name.startswith("scale/")}
+        self.load_state_dict(weights)

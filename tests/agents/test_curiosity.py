@@ -1,0 +1,64 @@
+"""What is new is rewarded, what was seen often is not; and it helps where rewards are rare."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from visnav.agents.curiosity import MOST, Curiosity
+from visnav.agents.ppo import PPO, PPOConfig
+from visnav.agents.ranks import ALONE
+from visnav.agents.rollout import rollout
+
+
+def test_what_was_seen_often_is_less_new() -> None:
+    """Trained on dark images alone, the predictor errs more on bright ones than on dark ones; before it did not."""
+    random = np.random.default_rng(0)
+    curiosity = Curiosity((40, 40, 3), "rgb", 8, 0.99, seed=0)
+    common, rare = (
+        torch.from_numpy(random.integers(low, low + 60, (64, 40, 40, 3)).astype(np.uint8)) for low in (20, 150)
+    )
+    curiosity._observe(torch.stack([common, rare]), ALONE)
+    every = torch.full((64,), 1 / 64)
+    before = [curiosity.loss(images, every).item() for images in (common, rare)]
+    optimizer = torch.optim.Adam(curiosity.predictor.parameters(), 1e-3)
+    for _ in range(40):
+        optimizer.zero_grad()
+        curiosity.loss(common, every).backward()
+        optimizer.step()
+    after = [curiosity.loss(images, every).item() for images in (common, rare)]
+    assert after[0] < 0.05 * before[0]
+    assert after[1] > 5 * after[0]
+
+
+def test_pixels_are_normalised_by_what_was_seen() -> None:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 8, 36, 36, 1)).astype(np.uint8))
+    curiosity = Curiosity((36, 36, 1), "rgb", 8, 0.99, seed=0)
+    for step in images:
+        curiosity._observe(step.unsqueeze(0), ALONE)
+    flat = images.flatten(0, 1).double()
+    torch.testing.assert_close(curiosity.mean, flat.mean(0), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(curiosity.square / curiosity.count, flat.var(0, correction=0), rtol=1e-5, atol=1e-4)
+    expected = ((flat - flat.mean(0)) / flat.std(0, correction=0)).clamp(-MOST, MOST).float()
+    torch.testing.assert_close(curiosity.normalised(images.flatten(0, 1)), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_novelty_flows_across_the_ends_of_episodes_and_rewards_do_not(cue: Callable) -> None:
+    """The advantage of novelty is that of one long episode: its own GAE, with no end in it."""
+    config = PPOConfig(num_envs=8, num_steps=16, curiosity=0.5, precision="fp32")
+    trainer = PPO(cue(8), config)
+    trainer.buffer.restart(trainer.buffer.carry())
+    rollout(trainer.policy, trainer.envs, trainer.buffer, trainer.choose, trainer.statistics)
+    novelty = torch.rand(16, 8)
+    assert trainer.curiosity
+    trainer.curiosity.rewards = lambda *_: novelty  # type: ignore[method-assign]
+    advantages, returns = trainer.advantages()
+    values = trainer.buffer.values
+    both = returns - values[:-1]
+    torch.testing.assert_close(advantages, both[..., 0] + 0.5 * both[..., 1])
+    expected, following = torch.zeros(16, 8), torch.zeros(8)
+    for t in reversed(range(16)):
+        delta = novelty[t] + config.curiosity_gamma * values[t + 1, :, 1] - values[t, :, 1]
+        following = expected[t] = delta + config.curiosity_gamma * config.gae_lambda * following
+    torch.testing.assert_close(both[..., 1], expected)
+    assert trainer.buffer.terminated.any()
