@@ -3,6 +3,7 @@
     visnav benchmark visnav/MiniGrid-DoorKey-8x8-v0
     visnav benchmark --sections peers            (every peer that is installed: minigrid, EnvPool, NAVIX)
     visnav benchmark --sections first_person     (beside minigrid, ViZDoom and EnvPool's Procgen maze)
+    visnav benchmark --sections driving          (roads, beside EnvPool and highway-env)
     visnav benchmark --sections threads,levels,start
     make benchmark                               (everything, with the peers installed)
 
@@ -19,30 +20,37 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import gymnasium as gym
-import numpy as np
 
 from visnav.envs import batch
-from visnav.envs.grid.world import World
+from visnav.experiments.benchmark_players import (
+    Play,
+    envpool_batch,
+    highway_env_single,
+    minigrid_single,
+    navix_batch,
+    ready_made_levels,
+    single_player,
+    visnav_batch,
+    vizdoom_single,
+)
 from visnav.experiments.list import check_id
 
 DEFAULT_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 LEVELS_ID = "visnav/MiniGrid-Empty-Random-5x5-v0"  # short episodes, so that resets weigh most
 MAZE_ID = "visnav/Maze-PointGoal-9x9-v0"
-SECTIONS = ("frames", "peers", "first_person", "threads", "levels", "start")
+SECTIONS = ("frames", "peers", "first_person", "driving", "threads", "levels", "start")
 FIRST_PERSON_BATCH = 256
-CHUNK = 64  # rows of random actions drawn beforehand
+DRIVING_IDS = ("highway-v0", "highway-fast-v0", "merge-v0", "roundabout-v0", "racetrack-v0", "parking-v0")
+DRIVING_BATCH, DRIVING_LARGE_BATCH = 64, 256
+DRIVING_PICTURE = (64, 64)
 STARTS = 5  # processes whose median is the warm start
-
-Play = Callable[[], int]  # plays a little, and returns how many frames that made
 
 
 @dataclass(frozen=True)
@@ -57,174 +65,6 @@ class Row:
     ratio: float | None = None
     """To the row above that `against` names: median of the turns."""
     against: str = ""
-
-
-# --- contestants: each makes worlds and returns a function that plays them -----------------------------------
-
-
-def visnav_batch(env_id: str, camera: str, num_envs: int, num_threads: int = 1, **keywords: Any) -> Play:
-    """A batch of ours, as `gym.make_vec` gives it."""
-    return batch_player(gym.make_vec(env_id, num_envs=num_envs, camera=camera, num_threads=num_threads, **keywords))
-
-
-def batch_player(envs: gym.vector.VectorEnv) -> Play:
-    """Steps a vector environment with random actions."""
-    envs.action_space.seed(0)
-    actions = [envs.action_space.sample() for _ in range(CHUNK)]
-    envs.reset(seed=0)
-
-    def play() -> int:
-        for row in actions:
-            envs.step(row)
-        return CHUNK * envs.num_envs
-
-    return play
-
-
-def single_player(env: gym.Env) -> Play:
-    """Steps one environment with random actions, and resets it when its episode ends."""
-    env.action_space.seed(0)
-    actions = [env.action_space.sample() for _ in range(CHUNK)]
-    env.reset(seed=0)
-
-    def play() -> int:
-        for action in actions:
-            _, _, terminated, truncated, _ = env.step(action)
-            if terminated or truncated:
-                env.reset()
-        return CHUNK
-
-    return play
-
-
-def minigrid_single(env_id: str, camera: str) -> Play | None:
-    """The original, with the wrapper that makes the same picture; None if it is not installed or has no such ID."""
-    original = env_id.removeprefix("visnav/")
-    if not find_spec("minigrid"):
-        return None
-    import minigrid  # noqa: F401  registers its IDs
-    from minigrid.wrappers import RGBImgObsWrapper, RGBImgPartialObsWrapper
-
-    if original not in gym.registry:
-        return None
-    env = gym.make(original)
-    wrappers = {"tiles": RGBImgPartialObsWrapper, "full": RGBImgObsWrapper}
-    return single_player(wrappers[camera](env, tile_size=8) if camera in wrappers else env)
-
-
-def envpool_batch(env_id: str, num_envs: int) -> Play | None:
-    """EnvPool's worlds in C++ (MiniGrid: symbolic) on one thread; None if it is not installed or has no such ID."""
-    if not find_spec("envpool"):
-        return None
-    import envpool
-
-    original = env_id.removeprefix("visnav/")
-    if original not in envpool.list_all_envs():
-        return None
-    try:
-        envs = envpool.make(original, env_type="gymnasium", num_envs=num_envs, num_threads=1)
-    except ImportError as error:  # Procgen's worlds need Qt 5 from the system
-        print(error, file=sys.stderr)
-        return None
-    actions = np.random.default_rng(0).integers(0, envs.action_space.n, (CHUNK, num_envs), np.int32)
-    envs.reset()
-
-    def play() -> int:
-        for row in actions:
-            envs.step(row)
-        return actions.size
-
-    return play
-
-
-def vizdoom_single() -> Play | None:
-    """ViZDoom's basic scenario, 160x120 RGB, every tic a step; None if it is not installed."""
-    if not find_spec("vizdoom"):
-        return None
-    import vizdoom
-
-    game = vizdoom.DoomGame()
-    game.load_config(str(Path(vizdoom.scenarios_path) / "basic.cfg"))
-    game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
-    game.set_screen_format(vizdoom.ScreenFormat.RGB24)
-    game.set_window_visible(False)
-    game.set_doom_config_path(str(Path(tempfile.gettempdir()) / "visnav-benchmark-vizdoom.ini"))  # it writes one
-    game.init()
-    buttons = np.eye(game.get_available_buttons_size(), dtype=int).tolist()
-    actions = np.random.default_rng(0).integers(0, len(buttons), CHUNK)
-
-    def play() -> int:
-        for action in actions:
-            if game.is_episode_finished():
-                game.new_episode()
-            game.make_action(buttons[action], 1)
-            if (state := game.get_state()) is not None:
-                assert state.screen_buffer.shape == (120, 160, 3)
-        return CHUNK
-
-    return play
-
-
-def navix_batch(env_id: str, num_envs: int) -> Play | None:
-    """NAVIX with its full RGB picture, the loop compiled by JAX too; None if it is not installed or has no such ID."""
-    if not find_spec("navix"):
-        return None
-    import jax
-    import navix
-
-    name = env_id.replace("visnav/MiniGrid-", "Navix-")
-    if name not in navix.registry():
-        return None
-    env = navix.make(name, observation_fn=navix.observations.rgb)
-
-    def one_step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
-        step, key = carry
-        key, draw = jax.random.split(key)
-        return (jax.vmap(env.step)(step, jax.random.randint(draw, (num_envs,), 0, 7)), key), None
-
-    advance = jax.jit(lambda carry: jax.lax.scan(one_step, carry, None, length=CHUNK)[0])
-    keys = jax.random.split(jax.random.PRNGKey(0), num_envs)
-    carry = advance((jax.jit(jax.vmap(env.reset))(keys), jax.random.PRNGKey(1)))
-
-    def play() -> int:
-        nonlocal carry
-        carry = jax.block_until_ready(advance(carry))
-        return CHUNK * num_envs
-
-    return play
-
-
-def ready_made_levels(env_id: str, camera: str, num_envs: int) -> Play:
-    """A batch of ours whose resets copy levels that were made beforehand, instead of making new ones."""
-    import numba
-
-    envs = gym.make_vec(env_id, num_envs=num_envs, camera=camera, num_threads=1)
-    play = batch_player(envs)
-    simulation: Any = envs.unwrapped.simulation  # type: ignore[attr-defined]
-    simulation.reset(np.ones(num_envs, np.bool_))
-    bank = World(*(array.copy() for array in simulation.world))
-    position = np.arange(num_envs)
-
-    @numba.njit(nogil=True)
-    def copy_rows(lo, hi, world, bank, position, before, after):  # type: ignore[no-untyped-def]
-        for i in range(lo, hi):
-            if world.phase[i] == before:
-                k = position[i] = (position[i] + 1) % len(bank.phase)
-                world.cells[i] = bank.cells[k]
-                world.agent[i] = bank.agent[k]
-                world.target[i] = bank.target[k]
-                world.rng[i] = bank.rng[k]
-                world.mission[i] = bank.mission[k]
-                world.carrying[i] = 0
-                world.step_count[i] = 0
-                world.phase[i] = after
-
-    def reset_phase(before: int, after: int) -> None:
-        if np.count_nonzero(simulation.world.phase == before):
-            copy_rows(0, num_envs, simulation.world, bank, position, before, after)
-
-    simulation._reset_phase = reset_phase
-    return play
 
 
 # --- measuring ----------------------------------------------------------------------------------------------
@@ -333,6 +173,36 @@ def first_person(options: argparse.Namespace) -> Iterator[Row]:
             yield from compared("first_person", {name: player, peer_name: peer}, (size, peer_size), options)
 
 
+def driving(options: argparse.Namespace) -> Iterator[Row]:
+    """Roads as vectors and as pictures of 64x64, beside EnvPool's and beside highway-env."""
+    size, picture = DRIVING_BATCH, "64x64"
+    for name, ours, our_size, peer_name, peer, peer_size in driving_duels():
+        if peer is None:
+            print(f"{peer_name}: not installed, or it has no such ID", file=sys.stderr)
+        else:
+            yield from compared("driving", {name: ours, peer_name: peer}, (our_size, peer_size), options)
+    play = visnav_batch("visnav/highway-fast-v0", "front", size, image_size=DRIVING_PICTURE)
+    values = take_turns({"": play}, options.rounds, options.seconds)[""]
+    yield Row("driving", f"visnav highway-fast-v0 front {picture}", size, median(values))
+
+
+def driving_duels() -> Iterator[tuple[str, Play, int, str, Play | None, int]]:
+    """As `duels`: vectors; pictures from above; pictures of the original."""
+    size, picture = DRIVING_BATCH, "64x64"
+    for name in DRIVING_IDS:
+        ours = visnav_batch(f"visnav/{name}", "kinematics", size)
+        yield f"visnav {name} vectors", ours, size, f"EnvPool {name} vectors", envpool_batch(name, size), size
+    for name in ("highway-fast-v0", "racetrack-v0"):
+        for size in (DRIVING_BATCH, DRIVING_LARGE_BATCH):
+            ours = visnav_batch(f"visnav/{name}", "birdseye", size, image_size=DRIVING_PICTURE)
+            peer = envpool_batch(name, size, DRIVING_PICTURE)
+            yield f"visnav {name} birdseye {picture}", ours, size, f"EnvPool {name} rendered {picture}", peer, size
+    for name in ("highway-fast-v0", "highway-v0"):
+        ours = visnav_batch(f"visnav/{name}", "birdseye", DRIVING_BATCH, image_size=DRIVING_PICTURE)
+        peer = highway_env_single(name, DRIVING_PICTURE)
+        yield f"visnav {name} birdseye {picture}", ours, DRIVING_BATCH, f"highway-env {name} image {picture}", peer, 1
+
+
 def threads(options: argparse.Namespace) -> Iterator[Row]:
     """Two threads against one."""
     if batch.available_cpus() < 2:
@@ -384,6 +254,7 @@ RUN = {
     "frames": frames,
     "peers": peers,
     "first_person": first_person,
+    "driving": driving,
     "threads": threads,
     "levels": levels,
     "start": start,
@@ -394,7 +265,7 @@ def line(row: Row) -> str:
     """A row for people."""
     if row.section == "start":
         return f"{row.name:<34}{row.value:>10.2f} s"
-    text = f"{row.name:<28}{row.batch:>6}{row.value:>14,.0f} frames/s"
+    text = f"{row.name:<42}{row.batch:>6}{row.value:>14,.0f} frames/s"
     return f"{row.name} / {row.against}: {row.ratio:.2f} x" if row.ratio is not None else text
 
 

@@ -59,6 +59,9 @@ def locate(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
     """Fill the tables of vehicle v. Returns the lane closest to it, a rad of heading counting as 1 m."""
     r = world.road[i]
     x, y, heading = world.vehicles.x[i, v], world.vehicles.y[i, v], world.vehicles.heading[i, v]
+    length, width = world.vehicles.length[i, v], world.vehicles.width[i, v]
+    tables.x[i, v], tables.y[i, v] = x, y
+    tables.radius[i, v] = math.sqrt(length * length + width * width) / 2
     is_seen = world.vehicles.behaviour[i, v] != LANDMARK
     best, nearest = np.int64(0), math.inf
     for lane in range(roads.num_lanes[r]):
@@ -87,6 +90,28 @@ def locate_all(i, world, roads, tables):  # type: ignore[no-untyped-def]
 
 
 @jit
+def order_lanes(i, world, roads, tables):  # type: ignore[no-untyped-def]
+    """Sort the vehicles that drivers see on each lane of row i; of two at one place, the lower number first."""
+    for lane in range(roads.num_lanes[world.road[i]]):
+        seen = 0
+        for v in range(world.vehicles.shape[1]):  # every one is written down, and stays where it is seen: no branch
+            along = tables.near[i, lane, v]
+            tables.places[i, lane, seen] = along
+            tables.order[i, lane, seen] = v
+            seen += along == along  # not NaN
+        tables.seen[i, lane] = seen
+        for n in range(1, seen):
+            along, v = tables.places[i, lane, n], tables.order[i, lane, n]
+            k = n
+            while k > 0 and tables.places[i, lane, k - 1] > along:
+                tables.places[i, lane, k] = tables.places[i, lane, k - 1]
+                tables.order[i, lane, k] = tables.order[i, lane, k - 1]
+                k -= 1
+            tables.places[i, lane, k] = along
+            tables.order[i, lane, k] = v
+
+
+@jit
 def follow_road(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
     """Near the end of the target lane, follow the next one."""
     lane = np.int64(world.vehicles.target_lane[i, v])
@@ -103,8 +128,10 @@ def steer_to_lane(i, v, world, roads, tables):  # type: ignore[no-untyped-def]
     """
     lane = np.int64(world.vehicles.target_lane[i, v])
     along, across = tables.along[i, lane, v], tables.across[i, lane, v]
-    speed = not_zero(world.vehicles.speed[i, v])
     ahead = heading_at(world.road[i], lane, roads, along + world.vehicles.speed[i, v] * TAU_PURSUIT)
+    if across == 0.0 and ahead == world.vehicles.heading[i, v]:  # most traffic, most of the time: the rest would be 0
+        return 0.0
+    speed = not_zero(world.vehicles.speed[i, v])
     turn = math.asin(clip(-KP_LATERAL * across / speed, -1.0, 1.0))
     wanted = ahead + clip(turn, -QUARTER_TURN, QUARTER_TURN)
     turn_rate = KP_HEADING * wrap(wanted - world.vehicles.heading[i, v])

@@ -118,8 +118,8 @@ def heading_at(r, lane, roads, along):  # type: ignore[no-untyped-def]
 @jit
 def is_on(r, lane, roads, along, across, margin):  # type: ignore[no-untyped-def]
     """Whether local coordinates are on the lane, `margin` m wider than it is."""
-    beside = abs(across) > roads.lanes.width[r, lane] / 2 + margin
-    return not beside and -LANE_MARGIN <= along < roads.lanes.length[r, lane] + LANE_MARGIN
+    is_within = abs(across) <= roads.lanes.width[r, lane] / 2 + margin
+    return is_within & (along >= -LANE_MARGIN) & (along < roads.lanes.length[r, lane] + LANE_MARGIN)  # no branch
 
 
 @jit

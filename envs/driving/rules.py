@@ -20,6 +20,7 @@ from visnav.envs.driving.control import (
     locate,
     locate_all,
     meta_action,
+    order_lanes,
     speed_to_index,
     target_index,
 )
@@ -76,8 +77,12 @@ def is_movable(behaviour):  # type: ignore[no-untyped-def]
 def substep(i, action, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Everybody decides, everybody moves, and who meets collides: `params.dt` s. `action` is ego's meta action."""
     vehicles = world.vehicles
+    is_ordered = False
     for v in range(vehicles.shape[1]):
         if vehicles.present[i, v] and has_targets(vehicles.behaviour[i, v]):
+            if v > 0 and not is_ordered:
+                order_lanes(i, world, roads, tables)
+                is_ordered = True
             decide(i, v, action, world, roads, tables, params)
     world.substeps[i] += 1
     if params.regulation_period > 0 and world.substeps[i] % params.regulation_period == 0:
@@ -87,7 +92,7 @@ def substep(i, action, world, roads, tables, params):  # type: ignore[no-untyped
             vehicles.timer[i, v] += params.dt
             move(i, v, params.dt, world, params)
             vehicles.lane[i, v] = locate(i, v, world, roads, tables)
-    collide_all(i, world, params.dt)
+    collide_all(i, world, tables, params.dt)
 
 
 @jit

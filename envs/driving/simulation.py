@@ -345,8 +345,8 @@ class DrivingSimulation:
         """
         found = {
             "success": success,
-            "speed": self.world.vehicles.speed[:, 0].copy(),
-            "crashed": self.world.vehicles.crashed[:, 0].copy(),
+            "speed": self.world.vehicles["speed"][:, 0].copy(),  # by key: attributes of records cost 2 µs each
+            "crashed": self.world.vehicles["crashed"][:, 0].copy(),
         }
         return found | {TERMS[k]: self.outcome.terms[:, k].copy() for k in self.task.weights}
 

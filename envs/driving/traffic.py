@@ -80,20 +80,45 @@ def _along_neighbour(i, o, lane, world, roads, tables):  # type: ignore[no-untyp
 
 
 @jit
-def neighbours(i, v, lane, world, roads, tables, connected):  # type: ignore[no-untyped-def]
-    """(front, rear): who is before and behind vehicle v on a lane, -1 for nobody."""
+def _connected_neighbours(i, v, lane, world, roads, tables):  # type: ignore[no-untyped-def]
+    """`neighbours`, sought on the segments before and after the lane's too."""
     own = tables.along[i, lane, v]
     front, rear = -1, -1
     nearest_front, nearest_rear = math.inf, -math.inf
     for o in range(world.vehicles.shape[1]):
-        along = tables.near[i, lane, o]
-        if connected and world.vehicles.present[i, o]:
-            along = _along_neighbour(i, o, lane, world, roads, tables)
-        if along >= own:
-            if along <= nearest_front and o != v:
-                front, nearest_front = o, along
-        elif along > nearest_rear and o != v:
+        if o == v or not world.vehicles.present[i, o]:
+            continue
+        along = _along_neighbour(i, o, lane, world, roads, tables)
+        if own <= along <= nearest_front:
+            front, nearest_front = o, along
+        elif nearest_rear < along < own:
             rear, nearest_rear = o, along
+    return front, rear
+
+
+@jit
+def neighbours(i, v, lane, world, roads, tables, connected):  # type: ignore[no-untyped-def]
+    """(front, rear): who is before and behind vehicle v on a lane, -1 for nobody.
+
+    Of several at one place it is the last before v, and the first behind it, in the order in which vehicles act.
+    """
+    if connected:
+        return _connected_neighbours(i, v, lane, world, roads, tables)
+    own, seen = tables.along[i, lane, v], np.int64(tables.seen[i, lane])
+    behind = seen
+    while behind > 0 and tables.places[i, lane, behind - 1] >= own:
+        behind -= 1
+    front, rear = -1, -1
+    nearest = math.inf
+    for k in range(behind, seen):
+        if tables.places[i, lane, k] > nearest:
+            break
+        if tables.order[i, lane, k] != v:
+            front, nearest = np.int64(tables.order[i, lane, k]), tables.places[i, lane, k]
+    for k in range(behind - 1, -1, -1):
+        if rear >= 0 and tables.places[i, lane, k] < nearest:
+            break
+        rear, nearest = np.int64(tables.order[i, lane, k]), tables.places[i, lane, k]
     return front, rear
 
 
@@ -110,7 +135,8 @@ def desired_gap(i, v, front, time_wanted, world, params):  # type: ignore[no-unt
     speed, heading = world.vehicles.speed[i, v], world.vehicles.heading[i, v]
     approach = speed
     if world.vehicles.behaviour[i, front] != OBSTACLE:
-        approach -= world.vehicles.speed[i, front] * math.cos(world.vehicles.heading[i, front] - heading)
+        turned = world.vehicles.heading[i, front] - heading
+        approach -= world.vehicles.speed[i, front] * (math.cos(turned) if turned != 0.0 else 1.0)
     root = 2 * math.sqrt(-params.comfort_acc_max * params.comfort_acc_min)
     return params.distance_wanted + speed * time_wanted + speed * approach / root
 
@@ -163,7 +189,7 @@ def acceleration(i, driver, v, front, world, roads, tables, params):  # type: ig
 
 
 @jit
-def _is_of_advantage(i, v, lane, braking, world, roads, tables, params):  # type: ignore[no-untyped-def]
+def _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):  # type: ignore[no-untyped-def]
     """Whether its route leads vehicle v to `lane`, where it brakes by `braking`, or it brakes less there than here."""
     at = np.int64(world.vehicles.route_at[i, v])
     if at < world.route.shape[2] and world.route[i, v, at, 0] >= 0 and world.route[i, v, at, 1] >= 0:
@@ -174,21 +200,30 @@ def _is_of_advantage(i, v, lane, braking, world, roads, tables, params):  # type
         is_same_way = (change > 0) == (planned > 0) and (change < 0) == (planned < 0)
         there = free_acceleration(i, v, v, world, roads, params) - braking
         return is_same_way and there >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
-    here = np.int64(world.vehicles.lane[i, v])
-    front, _ = neighbours(i, v, here, world, roads, tables, params.connected_neighbours)
-    gain = interaction(i, v, v, front, world, tables, params) - braking
+    gain = braking_here - braking
     is_careful = world.vehicles.behaviour[i, v] in (AGGRESSIVE, DEFENSIVE)
     return gain >= (CAREFUL_MIN_ACC_GAIN if is_careful else LANE_CHANGE_MIN_ACC_GAIN)
 
 
 @jit
-def _mobil(i, v, lane, world, roads, tables, params):  # type: ignore[no-untyped-def]
+def _is_safe(i, v, rear, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Whether `rear` (-1: nobody) need not brake hard for vehicle v, as v itself would drive in its place."""
+    vehicles = world.vehicles
+    if rear >= 0 and not is_linear(vehicles.behaviour[i, v]) and vehicles.behaviour[i, rear] != OBSTACLE:
+        braking = interaction(i, v, rear, v, world, tables, params)
+        if braking > params.comfort_acc_max + LANE_CHANGE_MAX_BRAKING_IMPOSED:  # IDM wants no more than that maximum
+            return False
+    return acceleration(i, v, rear, v, world, roads, tables, params) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+
+
+@jit
+def _mobil(i, v, lane, braking_here, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Whether vehicle v should change to `lane`: of advantage to itself, and safe for who is behind there."""
     front, rear = neighbours(i, v, lane, world, roads, tables, params.connected_neighbours)
     braking = interaction(i, v, v, front, world, tables, params)
-    if not _is_of_advantage(i, v, lane, braking, world, roads, tables, params):
+    if not _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):
         return False
-    return acceleration(i, v, rear, v, world, roads, tables, params) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+    return _is_safe(i, v, rear, world, roads, tables, params)
 
 
 @jit
@@ -211,8 +246,11 @@ def _gives_way(i, v, world, tables, params):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _choose_lane(i, v, world, roads, tables, params):  # type: ignore[no-untyped-def]
-    """Set vehicle v's target lane: give up a change that another makes, and ask MOBIL every second."""
+def _choose_lane(i, v, braking, world, roads, tables, params):  # type: ignore[no-untyped-def]
+    """Set vehicle v's target lane: give up a change that another makes, and ask MOBIL every second.
+
+    `braking` is what the one ahead makes it brake by, on its lane.
+    """
     r, lane, target = world.road[i], np.int64(world.vehicles.lane[i, v]), np.int64(world.vehicles.target_lane[i, v])
     segment = roads.lanes.segment[r, lane]
     if lane != target:
@@ -228,7 +266,7 @@ def _choose_lane(i, v, world, roads, tables, params):  # type: ignore[no-untyped
             0 <= number < roads.segments.segment_lanes[r, segment]
             and is_reachable(r, lane + side, roads, tables.along[i, lane + side, v], tables.across[i, lane + side, v])
             and abs(world.vehicles.speed[i, v]) >= 1
-            and _mobil(i, v, lane + side, world, roads, tables, params)
+            and _mobil(i, v, lane + side, braking, world, roads, tables, params)
         ):
             world.vehicles.target_lane[i, v] = lane + side
 
@@ -268,8 +306,12 @@ def decide(i, v, action, world, roads, tables, params):  # type: ignore[no-untyp
             break
         if action in (LANE_LEFT, LANE_RIGHT):  # the original follows the road before its action, and after
             change_lane(i, 1 if action == LANE_RIGHT else -1, world, roads, tables)
-    if not is_ego and vehicles.lane_changes[i, v]:
-        _choose_lane(i, v, world, roads, tables, params)
+    braking = 0.0
+    if not is_ego:
+        front, _ = neighbours(i, v, np.int64(vehicles.lane[i, v]), world, roads, tables, params.connected_neighbours)
+        braking = interaction(i, v, v, front, world, tables, params)
+        if vehicles.lane_changes[i, v]:
+            _choose_lane(i, v, braking, world, roads, tables, params)
     if is_linear(vehicles.behaviour[i, v]):
         vehicles.steering[i, v] = _steer_linearly(i, v, world, roads, tables)
     else:
@@ -277,10 +319,9 @@ def decide(i, v, action, world, roads, tables, params):  # type: ignore[no-untyp
     if is_ego:
         vehicles.acceleration[i, v] = KP_ACCELERATION * (vehicles.target_speed[i, v] - vehicles.speed[i, v])
         return
-    lane, target = np.int64(vehicles.lane[i, v]), np.int64(vehicles.target_lane[i, v])
-    braking = -math.inf
-    for k in range(2 if lane != target else 1):  # between lanes, be careful on both
-        front, _ = neighbours(i, v, lane if k == 0 else target, world, roads, tables, params.connected_neighbours)
+    target = np.int64(vehicles.target_lane[i, v])
+    if vehicles.lane[i, v] != target:  # between lanes, be careful on both
+        front, _ = neighbours(i, v, target, world, roads, tables, params.connected_neighbours)
         needed = interaction(i, v, v, front, world, tables, params)
         if needed > braking:
             braking = needed

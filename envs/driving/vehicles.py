@@ -39,13 +39,18 @@ def kinematic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
     `highway_env/vehicle/kinematics.py`. Sums of angles are written out, so that one tan and one pair sin, cos do.
     """
     speed, heading = world.vehicles.speed[i, v], world.vehicles.heading[i, v]
-    slip = 0.5 * math.tan(world.vehicles.steering[i, v])  # tan β
-    cos_slip = 1 / math.sqrt(1 + slip * slip)
-    sin_slip = slip * cos_slip
-    cos, sin = math.cos(heading), math.sin(heading)
-    world.vehicles.x[i, v] += speed * (cos * cos_slip - sin * sin_slip) * dt
-    world.vehicles.y[i, v] += speed * (sin * cos_slip + cos * sin_slip) * dt
-    world.vehicles.heading[i, v] = heading + speed * sin_slip / (world.vehicles.length[i, v] / 2) * dt
+    cos, sin = 1.0, 0.0
+    if heading != 0.0:  # most traffic drives straight on, and most roads lie along x
+        cos, sin = math.cos(heading), math.sin(heading)
+    steering = world.vehicles.steering[i, v]
+    if steering != 0.0:
+        slip = 0.5 * math.tan(steering)  # tan β
+        cos_slip = 1 / math.sqrt(1 + slip * slip)
+        sin_slip = slip * cos_slip
+        cos, sin = cos * cos_slip - sin * sin_slip, sin * cos_slip + cos * sin_slip
+        world.vehicles.heading[i, v] = heading + speed * sin_slip / (world.vehicles.length[i, v] / 2) * dt
+    world.vehicles.x[i, v] += speed * cos * dt
+    world.vehicles.y[i, v] += speed * sin * dt
     world.vehicles.speed[i, v] = speed + world.vehicles.acceleration[i, v] * dt
     if world.vehicles.impacted[i, v]:
         world.vehicles.x[i, v] += world.vehicles.impact_x[i, v]

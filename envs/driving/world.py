@@ -222,6 +222,12 @@ class Tables(NamedTuple):
     along: Reals  # (N, L, V) m from the lane's start
     across: Reals  # (N, L, V) m to the right of its middle
     near: Reals  # (N, L, V) as `along`, but NaN where no driver looks: beside the lane, absent, or a landmark
+    order: NDArray[np.int16]  # (N, L, V) the `seen` vehicles of `near`, rearmost first; as of when traffic last decided
+    places: Reals  # (N, L, V) their `near`, in that order
+    seen: NDArray[np.int16]  # (N, L)
+    x: Reals  # (N, V) m, of the vehicles' middles: what collisions read of every pair, side by side
+    y: Reals  # (N, V) m
+    radius: Reals  # (N, V) m from a vehicle's middle to its corners
     ahead: Reals  # (N, V, M, 3) x, y, heading at M coming moments, where traffic is regulated; else (N, 0, 0, 3)
 
 
@@ -398,8 +404,11 @@ def make_world(num_envs: int, vehicles: int, route_length: int) -> World:
 
 def make_tables(num_envs: int, lanes: int, vehicles: int, moments: int) -> Tables:
     """Room for the tables of N rows; `moments` that traffic is predicted at, 0 where it is not regulated."""
-    along, across, near = np.full((3, num_envs, lanes, vehicles), np.nan, REAL)
-    return Tables(along, across, near, np.zeros((num_envs, vehicles if moments else 0, moments, 3), REAL))
+    along, across, near, places = np.full((4, num_envs, lanes, vehicles), np.nan, REAL)
+    x, y, radius = np.full((3, num_envs, vehicles), np.nan, REAL)
+    order, seen = np.zeros((num_envs, lanes, vehicles), np.int16), np.zeros((num_envs, lanes), np.int16)
+    ahead = np.zeros((num_envs, vehicles if moments else 0, moments, 3), REAL)
+    return Tables(along, across, near, order, places, seen, x, y, radius, ahead)
 
 
 def make_slots(num_envs: int) -> Slots:

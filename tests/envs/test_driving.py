@@ -11,14 +11,19 @@ import pytest
 from numpy.typing import NDArray
 
 import visnav.envs  # noqa: F401  (registers the IDs)
+from visnav.envs.driving.collisions import collide, collide_all
+from visnav.envs.driving.control import order_lanes
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.loops import step_rows
 from visnav.envs.driving.simulation import DrivingSimulation
-from visnav.envs.driving.traffic import acceleration, desired_gap
+from visnav.envs.driving.traffic import acceleration, desired_gap, neighbours
 from visnav.envs.driving.vehicles import HALF, dynamic_bicycle, kinematic_bicycle
 from visnav.envs.driving.world import (
     EGO_DIRECT,
     IDM,
+    LANDMARK,
+    OBSTACLE,
+    PARKED,
     VEHICLE_LENGTH,
     World,
     make_world,
@@ -91,6 +96,66 @@ def test_braking_in_a_straight_line_takes_the_distance_of_the_formula() -> None:
         assert (ego.y, ego.heading) == (0, 0)
 
 
+def kinematic_rates(state: NDArray[np.float64], steering: float, acceleration: float) -> NDArray[np.float64]:
+    """d/dt of x, y, heading, speed: highway_env/vehicle/kinematics.py."""
+    _, _, heading, speed = state
+    slip = math.atan(math.tan(steering) / 2)
+    turn = speed * math.sin(slip) / (VEHICLE_LENGTH / 2)
+    return np.array([speed * math.cos(heading + slip), speed * math.sin(heading + slip), turn, acceleration])
+
+
+def dynamic_rates(state: NDArray[np.float64], steering: float, acceleration: float) -> NDArray[np.float64]:
+    """d/dt of x, y, heading, speed, lateral speed, yaw rate: highway_env/vehicle/dynamics.py, per kg of mass."""
+    _, _, heading, speed, lateral, yaw_rate = state
+    front = 2 * 15 * (steering - math.atan2(lateral + 2.5 * yaw_rate, speed))
+    rear = 2 * 15 * -math.atan2(lateral - 2.5 * yaw_rate, speed)
+    return np.array(
+        [
+            speed * math.cos(heading) - lateral * math.sin(heading),
+            speed * math.sin(heading) + lateral * math.cos(heading),
+            yaw_rate,
+            acceleration,
+            front + rear - yaw_rate * speed,
+            2.5 * (front - rear) / ((5**2 + 2**2) / 12),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "rates", "fields", "dt", "near"),
+    [
+        (kinematic_bicycle, kinematic_rates, ("x", "y", "heading", "speed"), 1e-4, 2e-3),  # Euler's: first order
+        (
+            dynamic_bicycle, dynamic_rates, ("x", "y", "heading", "speed", "lateral_speed", "yaw_rate"), 1e-3, 1e-5,
+        ),
+    ],
+)  # fmt: skip
+def test_bicycles_follow_a_float64_integration_of_their_equations(
+    model: Any, rates: Any, fields: tuple[str, ...], dt: float, near: float
+) -> None:
+    """Three seconds of slalom, braking and speeding up; the reference takes steps of a millisecond, by Runge-Kutta."""
+
+    def commands(t: float) -> tuple[float, float]:
+        return 0.15 * math.sin(3 * t), 4 * math.cos(2 * t)
+
+    state, h = np.zeros(len(fields)), 1e-3
+    state[3] = 12.0
+    for n in range(3000):
+        t = n * h
+        k1 = rates(state, *commands(t))
+        k2 = rates(state + h / 2 * k1, *commands(t + h / 2))
+        k3 = rates(state + h / 2 * k2, *commands(t + h / 2))
+        k4 = rates(state + h * k3, *commands(t + h))
+        state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    world = one_vehicle(12.0)
+    ego = world.vehicles[0, 0]
+    for n in range(round(3 / dt)):
+        ego.steering, ego.acceleration = commands((n + 0.5) * dt)
+        model(0, 0, world, dt)
+    assert abs(state[1]) > 1  # it did turn
+    np.testing.assert_allclose([ego[name] for name in fields], state, atol=near)
+
+
 def test_a_crash_of_two_pushes_them_apart_and_stops_them() -> None:
     simulation = started("highway-v0", 1, vehicles_count=1)
     ego, other = simulation.world.vehicles[0]
@@ -124,6 +189,53 @@ def test_a_queue_settles_at_idms_equilibrium_gap() -> None:
     assert desired_gap(0, 1, 0, params.time_wanted, world, params) == pytest.approx(wanted, abs=1e-5)
     here = acceleration(0, 1, 1, 0, world, simulation.roads, simulation.tables, params)
     assert here == pytest.approx(0, abs=1e-6)
+
+
+def test_drivers_look_at_the_nearest_before_and_behind() -> None:
+    """Beside a search through everybody; of several at one place it is the last before and the first behind."""
+    simulation = started("highway-v0", 8, vehicles_count=30)
+    simulation.world.vehicles.x[:, 20:25] = simulation.world.vehicles.x[:, 19:20]
+    simulation.set_state(simulation.get_state(slice(None)), slice(None))
+    world, roads, tables = simulation.world, simulation.roads, simulation.tables
+    found = 0
+    for i in range(8):
+        order_lanes(i, world, roads, tables)
+        for lane in range(4):
+            near = tables.near[i, lane]
+            for v in range(31):
+                own = tables.along[i, lane, v]
+                ahead = [(near[o], -o) for o in range(31) if o != v and near[o] >= own]
+                behind = [(-near[o], o) for o in range(31) if o != v and near[o] < own]
+                expected = (-min(ahead)[1] if ahead else -1, min(behind)[1] if behind else -1)
+                assert neighbours(i, v, lane, world, roads, tables, False) == expected
+                found += len(ahead) > 0
+    assert found > 500
+
+
+def test_collisions_are_those_of_every_pair() -> None:
+    rng = np.random.default_rng(0)
+    simulation = started("highway-v0", 50, vehicles_count=30)
+    vehicles = simulation.world.vehicles
+    vehicles.x, vehicles.y = rng.uniform(0, 60, (2, 50, 31))
+    vehicles.heading, vehicles.speed = rng.uniform(-4, 4, (50, 31)), rng.uniform(-10, 40, (50, 31))
+    vehicles.length, vehicles.width = rng.uniform(1, 8, (2, 50, 31))
+    vehicles.check_collisions = rng.random((50, 31)) < 0.3
+    vehicles.behaviour[:, 5:12] = np.array([OBSTACLE, LANDMARK, OBSTACLE, LANDMARK, PARKED, IDM, OBSTACLE])
+    simulation.set_state(simulation.get_state(slice(None)), slice(None))
+    state = simulation.get_state(slice(None))
+    for i in range(50):
+        collide_all(i, simulation.world, simulation.tables, 0.1)
+    together = vehicles.copy()
+    simulation.set_state(state, slice(None))
+    for i in range(50):
+        for a in range(31):
+            for b in range(a + 1, 31):
+                checks = vehicles.check_collisions[i, a] or vehicles.check_collisions[i, b]
+                if checks and vehicles.behaviour[i, a] not in (OBSTACLE, LANDMARK):
+                    collide(i, a, b, simulation.world, 0.1)
+    assert 100 < together.crashed.sum() < 1400
+    for name in ("crashed", "hit", "impacted", "impact_x", "impact_y"):
+        np.testing.assert_array_equal(together[name], vehicles[name])
 
 
 def test_nobody_leaves_its_lane_unless_mobil_asked() -> None:
@@ -284,14 +396,15 @@ def test_who_has_not_the_right_of_way_stops() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["highway-fast-v0", "intersection-v0", "merge-v0", "roundabout-v0", "racetrack-v0"])
+@pytest.mark.parametrize("name", sorted(TASKS))
 def test_a_million_steps_stay_finite(name: str) -> None:
     simulation = started(name, 1000)
     rng = np.random.default_rng(0)
     observation = simulation.allocate()
     for _ in range(1000):
         shape = simulation.action_space.shape or ()
-        actions = rng.uniform(-1, 1, (1000, *shape)).astype(np.float32) if shape else rng.integers(0, 5, 1000)
+        most = simulation.num_actions
+        actions = rng.uniform(-1, 1, (1000, *shape)).astype(np.float32) if shape else rng.integers(0, most, 1000)
         outcome = simulation.step(actions, observation, True)
         assert np.isfinite(outcome.reward).all()
         assert np.isfinite(observation["kinematics"]).all()

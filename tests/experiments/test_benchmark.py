@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from visnav.experiments import benchmark
-from visnav.experiments.benchmark import minigrid_single, pinned, rate, ready_made_levels, take_turns, visnav_batch
+from visnav.experiments.benchmark import pinned, rate, take_turns
+from visnav.experiments.benchmark_players import CHUNK, Play, minigrid_single, ready_made_levels, visnav_batch
 
 EMPTY = "visnav/MiniGrid-Empty-5x5-v0"
 SHORT = ["--rounds", "1", "--seconds", "0.02", "--batch-sizes", "1,8"]
@@ -23,7 +24,7 @@ class Clock:
     def perf_counter(self) -> float:
         return self.now
 
-    def player(self, frames: int, seconds: float) -> benchmark.Play:
+    def player(self, frames: int, seconds: float) -> Play:
         """Makes `frames` frames in `seconds`."""
 
         def play() -> int:
@@ -51,7 +52,7 @@ def test_every_player_takes_every_turn(clock: Clock) -> None:
 
 
 def test_a_play_counts_every_world() -> None:
-    assert visnav_batch(EMPTY, "tiles", 8)() == benchmark.CHUNK * 8
+    assert visnav_batch(EMPTY, "tiles", 8)() == CHUNK * 8
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not pin processes")
@@ -92,6 +93,19 @@ def test_the_original_is_measured_when_it_is_installed(capsys: pytest.CaptureFix
         assert f"visnav {camera} / minigrid {camera}: " in printed
 
 
+@pytest.mark.peer
+@pytest.mark.slow
+def test_roads_are_measured_beside_their_peers(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("highway_env")
+    pytest.importorskip("envpool")
+    assert benchmark.main(["--sections", "driving", *SHORT]) == 0
+    printed = capsys.readouterr().out
+    for name in benchmark.DRIVING_IDS:
+        assert f"visnav {name} vectors / EnvPool {name} vectors: " in printed
+    for words in ("/ EnvPool racetrack-v0 rendered 64x64: ", "/ highway-env highway-v0 image 64x64: ", "front 64x64"):
+        assert words in printed
+
+
 def test_an_id_that_the_original_lacks_has_no_peer() -> None:
     assert minigrid_single("visnav/MiniGrid-Unheard-Of-v0", "tiles") is None
 
@@ -101,7 +115,7 @@ def test_an_id_that_the_original_lacks_has_no_peer() -> None:
     [
         (["--batch-sizes", "0"], "whole numbers"),
         (["--batch-sizes", "many"], "whole numbers"),
-        (["--sections", "speed"], "frames, peers, first_person, threads, levels, start"),
+        (["--sections", "speed"], "frames, peers, first_person, driving, threads, levels, start"),
         (["--seconds", "0"], "greater than 0"),
     ],
 )
