@@ -11,6 +11,7 @@ from visnav.envs.driving.world import DISCRETE_ACTION, EXIT, PLAYING, World
 
 HORIZON = 12  # policy steps ahead
 WIDTH = 8  # states of a world that are kept from step to step: half of them the best, half the most cautious
+AIMING_WIDTH = 16  # likewise where a lane is to be reached, for which few ways are in time
 CELL = 8.0  # m/s · policy step: states of one target lane and speed that are nearer than this are not told apart
 HEADING_CELL = 0.2  # rad; likewise, where actions steer
 CHUNK = 32  # worlds that are searched at a time, which bounds the memory of their copies
@@ -19,8 +20,8 @@ CHUNK = 32  # worlds that are searched at a time, which bounds the memory of the
 class Lookahead:
     """Beam search for the actions that keep ego whole and are rewarded most.
 
-    Of states that differ little the best one is kept. Of the others, the WIDTH / 2 best lead to reward, and the
-    WIDTH / 2 worst, which are slow or in the wrong lane, are the ways out when the best end in a crash.
+    Of states that differ little the best one is kept. Of those, half the beam are the best, which lead to reward; half
+    are the worst, which are slow or in the wrong lane: the ways out where the best end in a crash.
 
     Args:
         simulation: whose worlds are searched; its actions are discrete.
@@ -28,10 +29,11 @@ class Lookahead:
 
     def __init__(self, simulation: DrivingSimulation) -> None:
         self._simulation = simulation
-        rows = min(CHUNK, simulation.num_envs) * WIDTH * simulation.num_actions
+        self._nearness = _nearness_to_exits(simulation)
+        self._width = AIMING_WIDTH if self._nearness.any() else WIDTH
+        rows = min(CHUNK, simulation.num_envs) * self._width * simulation.num_actions
         self._copies = DrivingSimulation(simulation.task, rows, camera="kinematics", num_threads=simulation.num_threads)
         self._copies.params = simulation.params
-        self._nearness = _nearness_to_exits(simulation)
 
     def actions(self) -> NDArray[np.int64]:
         """(N,) the first action of the best plan that is found for each world."""
@@ -59,7 +61,7 @@ class Lookahead:
             first = first[parent] if depth else action
             lost = playing & (part.world.vehicles.crashed[:, 0] | (outcome.terminated & ~outcome.success))
             score = value + self._nearness[part.world.road, part.world.vehicles.target_lane[:, 0]]
-            kept = _beam(world, score, _cells(part), np.flatnonzero(~lost))
+            kept = _beam(world, score, _cells(part), np.flatnonzero(~lost), self._width)
             if len(kept) == 0:
                 break
             state = World._make(array[kept] for array in part.world)
@@ -103,16 +105,20 @@ def _cells(part: DrivingSimulation) -> NDArray[np.int64]:
 
 
 def _beam(
-    world: NDArray[np.int64], score: NDArray[np.float64], cells: NDArray[np.int64], alive: NDArray[np.int64]
+    world: NDArray[np.int64],
+    score: NDArray[np.float64],
+    cells: NDArray[np.int64],
+    alive: NDArray[np.int64],
+    width: int,
 ) -> NDArray[np.int64]:
-    """Which of the `alive` rows go on, by world and from the best on: the best of each cell, at most WIDTH a world."""
+    """Which of the `alive` rows go on, by world from the best on: the best of each cell, `width` a world."""
     order = alive[np.lexsort((-score[alive], world[alive]))]
     _, of_cell = np.unique(np.column_stack((world, cells))[order], axis=0, return_index=True)
     order = order[np.sort(of_cell)]
     begin = np.searchsorted(world[order], world[order])
     end = np.searchsorted(world[order], world[order], side="right")
     place = np.arange(len(order))
-    return order[(place - begin < WIDTH - WIDTH // 2) | (end - place <= WIDTH // 2)]
+    return order[(place - begin < width - width // 2) | (end - place <= width // 2)]
 
 
 def _nearness_to_exits(simulation: DrivingSimulation) -> NDArray[np.float64]:
