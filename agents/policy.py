@@ -265,6 +265,7 @@ class ActorCritic(nn.Module):
         space = self.action_space
         if isinstance(space, gym.spaces.Discrete):
             return actions.numpy() + self.first_action
+        assert isinstance(space, gym.spaces.Box)
         if not space.is_bounded():
             return actions.numpy().clip(space.low, space.high)
         return space.low + (self._over_a_box.bounded(actions).numpy() + 1) / 2 * (space.high - space.low)
@@ -274,11 +275,12 @@ class ActorCritic(nn.Module):
         space = self.action_space
         if isinstance(space, gym.spaces.Discrete):
             return torch.from_numpy(actions - self.first_action)
+        assert isinstance(space, gym.spaces.Box)
         if not space.is_bounded():
             return torch.from_numpy(actions)
         return self._over_a_box.own_numbers(torch.from_numpy(2 * (actions - space.low) / (space.high - space.low) - 1))
 
     @property
     def _over_a_box(self) -> type[DiagonalGaussian] | type[Beta]:
-        kinds = {"squashed": SquashedGaussian, "beta": Beta}
+        kinds: dict[str, type[DiagonalGaussian] | type[Beta]] = {"squashed": SquashedGaussian, "beta": Beta}
         return kinds.get(self.config.distribution, DiagonalGaussian)

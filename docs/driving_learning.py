@@ -15,8 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import visnav.envs  # noqa: F401  (registers the IDs)
+from visnav.envs.experts import expert_of
 from visnav.experiments.evaluate import EvaluateConfig, measure
-from visnav.experiments.run import Run, expert_of
+from visnav.experiments.run import Run
 
 EPISODES = 200
 PICTURE = Path(__file__).with_name("driving_learning.png")

@@ -15,14 +15,12 @@ import gymnasium as gym
 import tyro
 
 from visnav.agents.checkpoint import CheckpointError, load_policy, write_atomically
-from visnav.agents.imitation import Imitation, Teacher
+from visnav.agents.imitation import Imitation
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.worlds import Worlds
-from visnav.envs.driving.expert import Expert as DrivingExpert
-from visnav.envs.driving.simulation import DrivingSimulation
-from visnav.envs.grid.planner import Expert as GridExpert
+from visnav.envs.experts import expert_of
 from visnav.envs.gym import VectorEnv
 
 ALGORITHMS = ("ppo", "clone", "dagger")
@@ -117,16 +115,6 @@ def make_trainer(config: TrainConfig, envs: VectorEnv, ranks: Ranks = ALONE) -> 
     if config.start:
         load_policy(Run(Path(config.start)).policy, trainer.policy)
     return trainer
-
-
-def expert_of(envs: VectorEnv) -> Teacher:
-    """Who knows what to do in these worlds.
-
-    Raises:
-        ValueError: nobody does.
-    """
-    simulation = envs.simulation
-    return DrivingExpert(simulation) if isinstance(simulation, DrivingSimulation) else GridExpert(simulation)
 
 
 def git_revision() -> str | None:

@@ -13,14 +13,11 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 
-from visnav.envs.driving.expert import Expert as DrivingExpert
-from visnav.envs.driving.simulation import DrivingSimulation
-from visnav.envs.grid.planner import Expert as GridExpert
+from visnav.envs.experts import expert_of
 from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode, open_episode
 from visnav.experiments.list import check_id
@@ -121,8 +118,7 @@ def expert_actions(episode: Episode) -> Chooser:
 
     Raises ValueError where it does not know how.
     """
-    simulation: Any = cast(Any, episode.env.unwrapped).simulation
-    expert = DrivingExpert(simulation) if isinstance(simulation, DrivingSimulation) else GridExpert(simulation)
+    expert = expert_of(episode.env)
 
     def choose(episode: Episode) -> tuple[Action, np.ndarray]:
         space, action = episode.env.action_space, expert.actions()[0]
