@@ -248,7 +248,8 @@ class Env(_Face, gym.Env[Any, Any]):
         self.observation_space = observation_space(self.simulation.sensor_spaces)
         self.action_space = self.simulation.action_space
         self._action = np.zeros((1, *(self.action_space.shape or ())), self.action_space.dtype)
-        if GOAL_SENSORS[1] in self.simulation.sensor_spaces:  # by this attribute, others know an environment with goals
+        if isinstance(self.simulation, DrivingSimulation) and GOAL_SENSORS[1] in self.simulation.sensor_spaces:
+            # by this attribute, others know an environment with goals
             self.compute_reward = self.simulation.compute_reward
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
