@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from visnav.envs import batch
 from visnav.envs.cameras import observation_space
 from visnav.envs.checks import check_name, check_whole, unknown_name
-from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.simulation import GOAL_SENSORS, DrivingSimulation
 from visnav.envs.driving.world import Task as DrivingTask
 from visnav.envs.grid.simulation import GridSimulation
 from visnav.envs.grid.world import ENDED, UNSTARTED
@@ -234,7 +234,8 @@ class Env(_Face, gym.Env[Any, Any]):
 
     `reset(seed=k)` plays level k (with levels= or split=, a seed starts the stream that draws from them);
     `reset(options={"level": k})` plays level k; `info` has "level", "mission", "success", and what
-    the simulation's `measures` reports.
+    the simulation's `measures` reports. Where the observation has goals (visnav/parking-v0 with camera="kinematics"),
+    there is `compute_reward(achieved_goal, desired_goal, info, p=0.5)`, see `DrivingSimulation.compute_reward`.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -247,6 +248,9 @@ class Env(_Face, gym.Env[Any, Any]):
         self.observation_space = observation_space(self.simulation.sensor_spaces)
         self.action_space = self.simulation.action_space
         self._action = np.zeros((1, *(self.action_space.shape or ())), self.action_space.dtype)
+        if isinstance(self.simulation, DrivingSimulation) and GOAL_SENSORS[1] in self.simulation.sensor_spaces:
+            # by this attribute, others know an environment with goals
+            self.compute_reward = self.simulation.compute_reward
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode.
@@ -323,12 +327,6 @@ class Env(_Face, gym.Env[Any, Any]):
             self._show()
             return None
         return self.simulation.render(0) if self.render_mode == "rgb_array" else None
-
-    def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any, p: float = 0.5) -> Any:
-        """Reward of coming as near to a goal, of tasks that have one; see `DrivingSimulation.compute_reward`."""
-        if not isinstance(self.simulation, DrivingSimulation):
-            raise TypeError(f"compute_reward is for tasks like visnav/parking-v0; {self._title} has no goal vector")
-        return self.simulation.compute_reward(achieved_goal, desired_goal, info, p)
 
     def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
         """Labels of what the camera sees now, to learn from; see the simulation's `annotate`, here for one world.

@@ -192,5 +192,10 @@ def test_goals_are_rewarded_as_by_the_original() -> None:
             assert reward == ours.compute_reward(observation["achieved_goal"], observation["desired_goal"], info)
         if terminated:
             ours.reset()
-    with pytest.raises(ValueError, match="compute_reward is for tasks with a goal"):
-        gym.make("visnav/highway-v0", camera="kinematics").unwrapped.compute_reward(achieved, desired, {})
+    for name, options in (("parking-v0", {"camera": "birdseye"}), ("highway-v0", {"camera": "kinematics"})):
+        assert not hasattr(gym.make(f"visnav/{name}", **options).unwrapped, "compute_reward")
+
+
+def test_stable_baselines_takes_goals_for_goals() -> None:
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    checker.check_env(gym.make("visnav/parking-v0", camera="kinematics").unwrapped)
