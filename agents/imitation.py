@@ -76,7 +76,7 @@ class Imitation(PPO):
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy with the teacher + value_coef · ½ (V - target)², means over the steps taken."""
         distribution, values, _ = self.policy(batch.observation, batch.memory, batch.fresh)
-        weights = batch.weights / self.ranks.total(batch.weights.sum())
+        weights = batch.weights / self.ranks.total(batch.weights.sum()).clamp(min=1)
         cross_entropy = -(distribution.log_prob(batch.actions) * weights).sum()
         value_loss = 0.5 * (((values - batch.returns) ** 2).sum(1) * weights).sum()
         report = {"cross_entropy": cross_entropy.detach(), "value_loss": value_loss.detach()}

@@ -149,7 +149,7 @@ def minibatches(
 
 def normalised(advantages: Tensor, weights: Tensor, ranks: Ranks = ALONE) -> Tensor:
     """Advantages (B,) with mean 0 and (unbiased) deviation 1 over the rows of weight 1, of all ranks."""
-    count = ranks.total(weights.sum())
+    count = ranks.total(weights.sum()).clamp(min=2)
     centred = advantages - ranks.total((advantages * weights).sum()) / count
     return centred / ((ranks.total((centred**2 * weights).sum()) / (count - 1)).sqrt() + 1e-8)
 
@@ -171,7 +171,7 @@ def ppo_loss(
     if config.normalise_advantages:
         advantages = normalised(advantages, batch.weights, ranks)
     surrogate = torch.minimum(ratio * advantages, ratio.clamp(1 - config.clip, 1 + config.clip) * advantages)
-    count = ranks.total(batch.weights.sum())
+    count = ranks.total(batch.weights.sum()).clamp(min=1)  # a small minibatch may hold nothing but skipped rows
 
     def mean(rows: Tensor) -> Tensor:
         return (rows * batch.weights).sum() / count

@@ -171,6 +171,19 @@ def test_skipped_rows_do_not_reach_the_loss(cue: Callable) -> None:
     torch.testing.assert_close(loss, expected, atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("normalise", [False, True])
+def test_a_minibatch_of_skipped_rows_alone_changes_nothing(cue: Callable, normalise: bool) -> None:
+    config = PPOConfig(num_envs=8, num_steps=16, precision="fp32", normalise_advantages=normalise)
+    trainer = PPO(cue(8), config)
+    trainer.iterate()
+    batch = full_batch(trainer)
+    batch.weights.zero_()
+    loss, _ = ppo_loss(trainer.policy, batch, config)
+    loss.backward()
+    assert loss == 0
+    assert all(p.grad is None or not p.grad.any() for p in trainer.policy.parameters())
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("continuous", [False, True])
 def test_a_bandit_is_learned_from_pixels(bandit: Callable, seed: int, continuous: bool) -> None:
