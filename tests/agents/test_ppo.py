@@ -178,6 +178,7 @@ def test_a_minibatch_of_skipped_rows_alone_changes_nothing(cue: Callable, normal
     trainer.iterate()
     batch = full_batch(trainer)
     batch.weights.zero_()
+    trainer.optimizer.zero_grad()
     loss, _ = ppo_loss(trainer.policy, batch, config)
     loss.backward()
     assert loss == 0
