@@ -47,7 +47,9 @@ LEVELS_ID = "visnav/MiniGrid-Empty-Random-5x5-v0"  # short episodes, so that res
 MAZE_ID = "visnav/Maze-PointGoal-9x9-v0"
 SECTIONS = ("frames", "peers", "first_person", "driving", "threads", "levels", "start")
 FIRST_PERSON_BATCH = 256
-DRIVING_IDS = ("highway-v0", "highway-fast-v0", "merge-v0", "roundabout-v0", "racetrack-v0", "parking-v0")
+DRIVING_IDS = (
+    "highway-v0", "highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v0", "racetrack-v0", "parking-v0",
+)  # fmt: skip
 DRIVING_BATCH, DRIVING_LARGE_BATCH = 64, 256
 DRIVING_PICTURE = (64, 64)
 STARTS = 5  # processes whose median is the warm start

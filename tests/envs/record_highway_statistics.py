@@ -30,11 +30,13 @@ EPISODES, AT_ONCE = 200, 20
 POLICIES = ("idle", "random", "faster")
 IDS = (  # the fastest first
     "two-way-v0", "merge-v0", "merge-generic-v0", "racetrack-v0", "racetrack-oval-v0", "racetrack-large-v0",
-    "parking-ActionRepeat-v0", "u-turn-v0", "roundabout-v0", "roundabout-generic-v0", "highway-fast-v0",
-    "intersection-v0", "intersection-v1", "parking-v0", "parking-parked-v0", "exit-v0", "highway-v0",
+    "lane-keeping-v0", "parking-ActionRepeat-v0", "u-turn-v0", "roundabout-v0", "roundabout-generic-v0",
+    "highway-fast-v0", "intersection-v0", "intersection-v1", "parking-v0", "parking-parked-v0", "exit-v0",
+    "highway-v0",
 )  # fmt: skip
 
-# What these episodes are observed by has no say in them, but for parking, whose reward is of what is observed.
+# What episodes are observed by has no say in them, but for parking, whose reward is of what is observed; and keeping
+# a lane, whose observation is cheap as it is.
 CHEAP_OBSERVATION = {"type": "Kinematics", "vehicles_count": 1, "features": ["presence"]}
 
 
@@ -69,7 +71,7 @@ def play_original(env_id: str, policy: str, seeds: Iterable[int]) -> NDArray[np.
     import highway_env  # noqa: F401  (registers the IDs)
 
     env = gym.make(env_id, disable_env_checker=True)
-    if not env_id.startswith("parking"):
+    if not env_id.startswith(("parking", "lane-keeping")):
         env.unwrapped.config["observation"] = CHEAP_OBSERVATION  # type: ignore[attr-defined]
     results = []
     for seed in seeds:
