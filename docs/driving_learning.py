@@ -62,10 +62,10 @@ def main(folders: list[str]) -> None:
         panel.plot(before, learned["return"], "o", color="C3", label="PPO, layouts held out")
         panel.set(xlabel="world steps", ylabel="return", title=env_id)
         panel.grid(alpha=0.3)
-        panel.legend(loc="best")
         print(f"{env_id}: {before:,.0f} steps in {seconds:.0f} s; {EPISODES} episodes on layouts held out")
         for name, row in {"PPO": learned, **others}.items():
             print(f"  {name:7} return {row['return']:8.2f}  length {row['length']:7.1f}  success {row['success']:.1%}")
+    figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     temporary = PICTURE.with_name(".driving_learning.tmp.png")
     figure.savefig(temporary, dpi=120)
     temporary.replace(PICTURE)

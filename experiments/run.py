@@ -101,20 +101,15 @@ def make_policy(config: TrainConfig, envs: Worlds) -> ActorCritic:
 
 
 def make_trainer(config: TrainConfig, envs: VectorEnv, ranks: Ranks = ALONE) -> PPO:
-    """The trainer of a training, before its first step.
+    """The trainer of a training, before its first step, with the first weights of its seed.
 
     Raises:
         ValueError: the policy does not fit the worlds, or there is no expert for them.
-        CheckpointError: there is no policy to start from, or it is of another shape.
     """
     seed, steps = config.seed, config.total_steps
     if config.algorithm == "ppo":
-        trainer = PPO(envs, config.ppo, seed, steps, ranks)
-    else:
-        trainer = Imitation(envs, config.ppo, expert_of(envs), config.algorithm == "dagger", seed, steps, ranks)
-    if config.start:
-        load_policy(Run(Path(config.start)).policy, trainer.policy)
-    return trainer
+        return PPO(envs, config.ppo, seed, steps, ranks)
+    return Imitation(envs, config.ppo, expert_of(envs), config.algorithm == "dagger", seed, steps, ranks)
 
 
 def git_revision() -> str | None:

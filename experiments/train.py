@@ -24,9 +24,10 @@ import rich.console
 import rich.progress
 import tyro
 
-from visnav.agents.checkpoint import load_training, save_policy, save_training
+from visnav.agents.checkpoint import load_policy, load_training, save_policy, save_training
 from visnav.agents.ppo import PPO
 from visnav.agents.ranks import ALONE, Ranks
+from visnav.envs import TASKS
 from visnav.experiments.presets import preset
 from visnav.experiments.record import write_rollout
 from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_worlds
@@ -125,13 +126,15 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
         gymnasium.error.Error, ValueError: the worlds or the policy cannot be made so.
         FloatingPointError: see `PPO.iterate`.
         OSError: the run folder cannot be written.
-        CheckpointError: the checkpoint to resume from is missing, damaged or foreign.
+        CheckpointError: the checkpoint to resume from, or the policy to start from, is missing, damaged or foreign.
     """
     with contextlib.ExitStack() as stack:
         envs = stack.enter_context(contextlib.closing(make_worlds(config, config.ppo.num_envs, config.split)))
         trainer = make_trainer(config, envs, ranks)
         if resume:
             load_training(resume.checkpoint(ranks.rank), trainer)
+        elif config.start:
+            load_policy(Run(Path(config.start)).policy, trainer.policy)
         run = resume or Run(Path(ranks.share(str(Run.create(config).folder) if ranks.is_first else "")))
         metrics = None
         if ranks.is_first:
@@ -191,7 +194,7 @@ class Resume:
 
 def parse(argv: list[str]) -> TrainConfig:
     """The command line as a configuration; what it does not say comes from the preset of the ID that it names."""
-    env_id = next((word for word in argv if "/" in word and not word.startswith("-")), "")
+    env_id = next((word for word in argv if word in TASKS), "")
     default = TrainConfig(tyro.MISSING, ppo=preset(env_id))
     return tyro.cli(TrainConfig, prog="visnav train", args=argv, default=default)
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def test_a_family_brings_its_own_hyper_parameters() -> None:
     assert grid.ppo == PPOConfig()
     road = train.parse(["visnav/highway-v0", "--gamma", "0.9", "--seed", "3"])
     assert (road.ppo.encoder, road.ppo.frames, road.ppo.gamma, road.seed) == ("nature", 4, 0.9, 3)
-    steered = train.parse(["--num-envs", "32", "visnav/racetrack-v0"])
+    steered = train.parse(["--runs", "some/folder", "--num-envs", "32", "visnav/racetrack-v0"])
     assert (steered.ppo.distribution, steered.ppo.num_envs, steered.ppo.gamma) == ("beta", 32, 0.99)
     with pytest.raises(SystemExit):
         train.parse([])
@@ -179,6 +180,10 @@ def test_ppo_starts_from_what_the_expert_taught(tmp_path: Path, monkeypatch: pyt
     (later,) = (Run(path) for path in Path("later", ID).iterdir())
     assert later.read_metrics()[0]["policy_loss"] < 1
     assert later.read_metrics()[-1]["entropy"] < 0.7 * math.log(7)  # far from the first, uniform policy
+    shutil.rmtree(taught.folder)  # what it began with is in its own checkpoint
+    later.write_config(replace(later.read_config(), total_steps=1024))
+    assert train.main(["--resume", str(later.folder)]) == 0
+    assert later.read_metrics()[-1]["steps"] == 1024
     with pytest.raises(CheckpointError, match=r"there is no file nowhere/policy\.safetensors"):
         train.main([*words, "--start", "nowhere"])
     with pytest.raises(ValueError, match="unknown algorithm 'dqn'; choose one of ppo, clone, dagger"):
