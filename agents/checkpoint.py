@@ -37,7 +37,11 @@ def digest(arrays: Mapping[str, np.ndarray], values: dict[str, Any]) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file by the content, or leave it as it was."""
+    """Replace the file by the content, or leave it as it was.
+
+    Raises:
+        OSError: it cannot be written, such as to a full disk.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -45,6 +49,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -77,7 +83,7 @@ def load_arrays(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str,
         raise CheckpointError(
             f"{path} is damaged or no safetensors file ({error}); use an earlier checkpoint or train anew"
         ) from error
-    if not isinstance(header, dict) or "kind" not in header:
+    if not isinstance(header, dict) or not header.keys() >= {"kind", "values", "sha256"}:
         raise CheckpointError(f"{path} was not written by visnav; give the path of a {kind} that it wrote")
     if header["kind"] != kind:
         raise CheckpointError(f"{path} holds a {header['kind']}, not a {kind}")
@@ -86,40 +92,89 @@ def load_arrays(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str,
     return arrays, header["values"]
 
 
-def save_policy(path: Path, policy: ActorCritic) -> None:
-    """Write the weights alone, for evaluation."""
-    arrays = {name: tensor.contiguous().numpy() for name, tensor in policy.state_dict().items()}
-    save_arrays(path, "policy", arrays, {})
+def save_policy(path: Path, policy: ActorCritic, figures: Mapping[str, Any] | None = None) -> None:
+    """Write the weights alone, for evaluation, and with them figures that tell how good they are."""
+    save_arrays(path, "policy", weights(policy), dict(figures or {}))
 
 
-def load_policy(path: Path, policy: ActorCritic) -> None:
-    """Give the policy the weights of a file.
+def weights(policy: ActorCritic) -> dict[str, np.ndarray]:
+    """A copy of every parameter and buffer, by name."""
+    return {name: tensor.numpy().copy() for name, tensor in policy.state_dict().items()}
+
+
+def load_policy(path: Path, policy: ActorCritic) -> dict[str, Any]:
+    """Give the policy the weights of a file, and return the figures that it was saved with.
 
     Raises:
         CheckpointError: see `load_arrays`; or the weights are of a policy of another shape.
     """
-    arrays, _ = load_arrays(path, "policy")
+    arrays, figures = load_arrays(path, "policy")
     try:
         policy.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit this policy: {error}") from error
+    return figures
 
 
-def save_training(path: Path, trainer: PPO) -> None:
-    """Write all that a training needs to go on as if it had never stopped."""
-    save_arrays(path, "training", *trainer.state())
+class Best:
+    """A copy of the policy that did best so far, by `PPO.merit`; of equal ones the latest.
+
+    Attributes:
+        arrays: its weights; empty before the first `look`.
+        figures: `steps` of the training, what it was judged by (`merit`), and the `success` and `return` then.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self.figures: dict[str, Any] = {"merit": []}
+
+    def look(self, trainer: PPO, report: Mapping[str, float]) -> None:
+        """Take the trainer's policy, whose last update gave `report`, if none was better. All ranks call this."""
+        merit = trainer.merit(report)
+        if merit >= tuple(self.figures["merit"]):
+            self.arrays, self.figures = weights(trainer.policy), {**figures(trainer, report), "merit": list(merit)}
+
+    def save(self, path: Path) -> None:
+        """Write it as `save_policy` does."""
+        save_arrays(path, "policy", self.arrays, self.figures)
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` wrote.
+
+        Raises:
+            CheckpointError: see `load_arrays`.
+        """
+        self.arrays, self.figures = load_arrays(path, "policy")
 
 
-def load_training(path: Path, trainer: PPO) -> None:
+def figures(trainer: PPO, report: Mapping[str, float]) -> dict[str, Any]:
+    """What is known of a policy in training: `steps`, and the `success` and `return` of its last episodes."""
+    return {"steps": trainer.steps, "success": report["success"], "return": report["return"]}
+
+
+def save_training(path: Path, trainer: PPO, identity: Mapping[str, Any] | None = None) -> None:
+    """Write all that a training needs to go on as if it had never stopped.
+
+    Args:
+        identity: what is trained where, by names, in JSON values; `load_training` is asked to find the same.
+    """
+    arrays, values = trainer.state()
+    save_arrays(path, "training", arrays, {**values, "identity": dict(identity or {})})
+
+
+def load_training(path: Path, trainer: PPO, identity: Mapping[str, Any] | None = None) -> None:
     """Bring a trainer, built with the same arguments, to where `save_training` left it.
 
     Raises:
-        CheckpointError: see `load_arrays`; or the file is of a training with other arguments.
+        CheckpointError: see `load_arrays`; or the file is of a training with other arguments or another identity.
     """
     arrays, values = load_arrays(path, "training")
     try:
+        for name, value in (identity or {}).items():
+            if values["identity"].get(name) != value:
+                raise ValueError(f"its {name} is {values['identity'].get(name)!r}, here it is {value!r}")
         trainer.load(arrays, values)
-    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} does not fit this training; resume with the environment and configuration it was started "
             f"with ({error})"

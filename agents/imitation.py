@@ -5,6 +5,7 @@ Learning" (arXiv:1011.0686). DAgger gathers all data it ever saw, because asking
 a program and the worlds are fast, so each update has a rollout of its own, and nothing is kept.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import gymnasium as gym
@@ -59,6 +60,10 @@ class Imitation(PPO):
     def teachers_share(self) -> float:
         """Probability with which an action that is played now is the teacher's."""
         return max(0.0, 1 - 2 * self.steps / self.total_steps) if self.lets_go else 1.0
+
+    def merit(self, report: Mapping[str, float]) -> tuple[float, ...]:
+        """Empty: the episodes are partly the teacher's, and the latest policy counts as the best."""
+        return ()
 
     def choose(self, distribution: Distribution) -> tuple[Tensor, np.ndarray]:
         """What the teacher shows, to learn from, and what is played: its action or the policy's own.

@@ -6,7 +6,7 @@ them and repeats them.
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import gymnasium as gym
@@ -235,7 +235,8 @@ class PPO:
         # Seeds far apart: worlds seeded s, s + 1, … would share all but one level between runs 0 and 1.
         seeds = np.random.SeedSequence(seed).generate_state(config.num_envs * ranks.count)
         own = seeds[ranks.rank * config.num_envs :][: config.num_envs].tolist()
-        envs.reset(seed=own, out=self.buffer.row(config.num_steps))
+        _, info = envs.reset(seed=own, out=self.buffer.row(config.num_steps))
+        self.buffer.levels[0] = torch.from_numpy(info["level"])
 
     def _make_curiosity(self, seed: int) -> Curiosity:
         images = {name: space for name, space in as_dict(self.envs.single_observation_space).items() if is_image(space)}
@@ -252,8 +253,10 @@ class PPO:
         """
         config, buffer = self.config, self.buffer
         buffer.restart(buffer.carry())
-        rollout(self.policy, self.envs, buffer, self.choose, self.statistics)
-        buffer.check_finite(self.steps)
+        try:
+            rollout(self.policy, self.envs, buffer, self.choose, self.statistics)
+        finally:  # worlds refuse an action that was made of what is no number: this says where that came from
+            buffer.check_finite(self.steps)
         rate = self.learning_rate()
         self.optimizer.param_groups[0]["lr"] = rate
         report = self.update(*self.advantages())
@@ -270,6 +273,16 @@ class PPO:
             "learning_rate": rate,
             **learned,
         }
+
+    def merit(self, report: Mapping[str, float]) -> tuple[float, ...]:
+        """How good the policy is by what `iterate` reported, to be compared as tuples are: success, then return.
+
+        Where success says nothing, as in tasks without an aim, return decides. Empty, which is less than any other,
+        until every world has played the episodes that the means are taken over. All ranks call this.
+        """
+        if self.ranks.any(not self.statistics.complete):
+            return ()
+        return report["success"], report["return"]
 
     def choose(self, distribution: Distribution) -> tuple[Tensor, np.ndarray]:
         """Actions drawn from the policy, in its own numbers and as the worlds take them."""
@@ -352,7 +365,7 @@ class PPO:
             "curiosity": self.curiosity.state() if self.curiosity else {},
         }
         arrays = {f"{group}/{name}": array for group, members in groups.items() for name, array in members.items()}
-        return arrays, {"steps": self.steps, "ppo": dataclasses.asdict(self.config)}
+        return arrays, {"steps": self.steps, "ranks": self.ranks.count, "ppo": dataclasses.asdict(self.config)}
 
     def load(self, arrays: dict[str, np.ndarray], values: dict) -> None:
         """Take over a state that `state` gave.
@@ -381,6 +394,11 @@ class PPO:
     def _check(self, arrays: dict[str, np.ndarray], values: dict) -> None:
         """Refuse a state that is not one of this training."""
         own, own_values = self.state()
+        if values["ranks"] != self.ranks.count:
+            raise ValueError(
+                f"it is shared by {values['ranks']} processes, here {'are' if self.ranks.count > 1 else 'is'} "
+                f"{self.ranks.count}: resume with torchrun --nproc-per-node {values['ranks']}"
+            )
         for name, value in own_values["ppo"].items():
             if values["ppo"].get(name) != value:
                 raise ValueError(f"its {name} is {values['ppo'].get(name)}, here it is {value}")
@@ -389,7 +407,12 @@ class PPO:
                 if not name.startswith("optimizer/"):
                     raise ValueError(f"it has no {name}")
             elif (arrays[name].shape, arrays[name].dtype) != (array.shape, array.dtype):
-                raise ValueError(f"its {name} is {arrays[name].shape}, here it is {array.shape}")
+                raise ValueError(
+                    f"its {name} is {arrays[name].dtype}{arrays[name].shape}, here it is {array.dtype}{array.shape}"
+                )
+        unknown = [name for name in arrays if name not in own and not name.startswith("optimizer/")]
+        if unknown:
+            raise ValueError(f"it has {', '.join(unknown)}, which this training has not")
 
     def _optimizer_arrays(self) -> dict[str, np.ndarray]:
         state = self.optimizer.state_dict()["state"]

@@ -112,14 +112,16 @@ class RolloutBuffer:
             FloatingPointError: a reward or an observation is NaN or infinite; it says which, in which world, level and
                 step.
         """
-        floats = {name: self.newest(name) for name, array in self.observations.items() if array.is_floating_point()}
-        for name, values in {"reward": self.rewards, **floats}.items():
+        floats = {name: array for name, array in self.observations.items() if array.is_floating_point()}
+        rows = {"reward": (self.rewards, 1)} | {name: (array[self._past[name] :], 0) for name, array in floats.items()}
+        for name, (values, first) in rows.items():
             if not bool(values.isfinite().all()):
                 t, n = (~values.isfinite()).flatten(2 if values.ndim > 2 else 1).nonzero()[0][:2].tolist()
+                level = int(self.levels[max(0, t + first - 1), n])
                 raise FloatingPointError(
-                    f"the {name} of world {n} was {values[t, n].flatten()[0]} after {before + (t + 1) * self.num_envs} "
-                    f"steps, in level {int(self.levels[t, n])}: play that level again with "
-                    f'env.reset(options={{"level": {int(self.levels[t, n])}}}) to see why'
+                    f"the {name} of world {n} was {values[t, n].flatten()[0]} after "
+                    f"{before + (t + first) * self.num_envs} steps, in level {level}: play that level again with "
+                    f'env.reset(options={{"level": {level}}}) to see why'
                 )
 
     def carry(self) -> dict[str, Tensor]:
@@ -161,6 +163,11 @@ class EpisodeStatistics:
         self.recent[self.counts[last] % len(self.recent), last] = episodes
         self.counts[last] += 1
         self.returns[last], self.lengths[last] = 0.0, 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether no episode is still to come."""
+        return bool((self.counts >= len(self.recent)).all())
 
     def means(self) -> dict[str, float]:
         """Means of `return`, `length` and `success`; episodes that are still to come count as zeros."""

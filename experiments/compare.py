@@ -20,7 +20,7 @@ import tyro
 
 from visnav.agents.evaluate import Estimate, interquartile_mean, stratified_interval
 from visnav.experiments.evaluate import EvaluateConfig, measure
-from visnav.experiments.run import Run, TrainConfig
+from visnav.experiments.run import Run, TrainConfig, check_policy
 
 MEASURES = ("success", "return", "length")
 POINTS = 200  # of a learning curve
@@ -40,6 +40,8 @@ class CompareConfig:
     """Layouts to play: test, train, or None for all."""
     seed: int = 0
     """Of the levels, the sampled actions and the bootstrap."""
+    policy: str = "last"
+    """Of each run: last or best, as in `visnav evaluate`."""
     picture: Path = Path("compare.png")
     """Where the learning curves go."""
 
@@ -48,6 +50,7 @@ class CompareConfig:
             raise ValueError("give the folders of one run at least, such as runs/visnav/MiniGrid-DoorKey-8x8-v0/*")
         if self.measure not in MEASURES:
             raise ValueError(f"unknown measure {self.measure!r}; choose one of {', '.join(MEASURES)}")
+        check_policy(self.policy)
         if self.picture.suffix != ".png":
             raise ValueError(f"the picture is a PNG; got {self.picture}")
 
@@ -90,8 +93,9 @@ def scores(method: Method, config: CompareConfig) -> dict[str, np.ndarray]:
     return {
         env_id: np.array(
             [
-                measure(EvaluateConfig(run.folder, config.episodes, seed=config.seed), config.split)
-                .evaluation.summary()[config.measure]
+                measure(
+                    EvaluateConfig(run.folder, config.episodes, seed=config.seed, policy=config.policy), config.split
+                ).evaluation.summary()[config.measure]
                 for run in runs
             ]
         )
@@ -103,7 +107,10 @@ def table(rows: Sequence[tuple[str, str, np.ndarray, Estimate]], config: Compare
     """A line a method and task (name, ID, scores of its runs, interval), and one for all of its tasks."""
     form = ".1%" if config.measure == "success" else ".2f"
     width = max(len(name) for name, *_ in rows)
-    lines = [f"{'':{width}}  {config.measure} over {config.episodes} episodes a run, split {config.split or 'all'}"]
+    lines = [
+        f"{'':{width}}  {config.measure} of the {config.policy} policy over {config.episodes} episodes a run, split "
+        f"{config.split or 'all'}"
+    ]
     for name, env_id, values, (estimate, low, high) in rows:
         runs = f"{len(values)} run{'s' if len(values) > 1 else ''}"
         lines.append(

@@ -14,7 +14,7 @@ import tyro
 
 from visnav.agents.evaluate import Estimate, Evaluation, evaluate, generalization_gap
 from visnav.envs import LevelError, VectorEnv
-from visnav.experiments.run import Run, TrainConfig, make_worlds
+from visnav.experiments.run import Run, TrainConfig, check_policy, make_worlds
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,14 @@ class EvaluateConfig:
     """Of the levels and the sampled actions."""
     num_envs: int = 100
     """Worlds stepped together."""
+    policy: str = "last"
+    """last: the weights at the end of the training; best: those that did best during it."""
 
     def __post_init__(self) -> None:
         for name in ("episodes", "num_envs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_policy(self.policy)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def measure(config: EvaluateConfig, split: str | None) -> Measurement:
     trained = run.read_config()
     num_envs = min(config.num_envs, config.episodes)
     with contextlib.closing(make_worlds(trained, num_envs, split, config.layout)) as envs:
-        policy = run.load_policy(trained, envs)
+        policy = run.load_policy(trained, envs, config.policy)
         try:
             evaluation = evaluate(policy, envs, config.episodes, config.greedy, config.seed)
         except LevelError as error:
@@ -131,8 +134,8 @@ def gap_report(config: EvaluateConfig, trained: TrainConfig, measured: Generaliz
 
 
 def actions(config: EvaluateConfig) -> str:
-    """How actions are taken, in words."""
-    return f"{'greedy' if config.greedy else 'sampled'} actions"
+    """How actions are taken, and by which policy, in words."""
+    return f"{'greedy' if config.greedy else 'sampled'} actions of the {config.policy} policy"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,11 +5,11 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import gymnasium as gym
 import tyro
@@ -24,6 +24,7 @@ from visnav.envs.experts import expert_of
 from visnav.envs.gym import VectorEnv
 
 ALGORITHMS = ("ppo", "clone", "dagger")
+POLICIES = ("last", "best")
 PACKAGES = ("visnav", "torch", "numpy", "numba", "gymnasium", "safetensors")
 
 
@@ -61,6 +62,10 @@ class TrainConfig:
         if self.target_success is not None and not 0 < self.target_success <= 1:
             raise ValueError(f"target_success must lie in (0, 1], got {self.target_success}")
 
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with to be resumed from."""
+        return {name: getattr(self, name) for name in ("id", "algorithm", "split")} | {"env": list(self.env)}
+
     def env_keywords(self) -> dict[str, Any]:
         """The `env` pairs as keywords: values are JSON where they parse as such, and text otherwise.
 
@@ -89,7 +94,7 @@ def make_worlds(config: TrainConfig, num_envs: int, split: str | None, layout: P
     try:
         keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
         envs = gym.make_vec(config.id, num_envs=num_envs, split=split, **keywords)
-    except TypeError as error:  # how Python, and so visnav.envs, refuses a keyword
+    except (TypeError, RuntimeError) as error:  # how visnav.envs refuses a keyword, as Python does, and a device
         raise ValueError(str(error)) from error
     return cast(VectorEnv, envs)
 
@@ -137,18 +142,42 @@ class Run:
 
     Attributes:
         folder: the folder itself.
-        policy, metrics, curve: files in it.
+        policy: the weights at the last checkpoint.
+        best: those that did best in training, see `PPO.merit`.
+        checkpoints: a folder for each checkpoint, named by its steps: the last one, while it is written two.
+        metrics, curve: files.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.policy = folder / "policy.safetensors"
+        self.best = folder / "best.safetensors"
+        self.checkpoints = folder / "checkpoint"
         self.metrics = folder / "metrics.csv"
         self.curve = folder / "curve.png"
 
-    def checkpoint(self, rank: int = 0) -> Path:
-        """The file that a process of the training (see visnav.agents.ranks) resumes from."""
-        return self.folder / "checkpoint" / ("training.safetensors" if rank == 0 else f"training-{rank}.safetensors")
+    def checkpoint(self, ranks: Ranks = ALONE) -> Path | None:
+        """What this process of the training resumes from: its file of the newest checkpoint that all have written.
+
+        None when the training was stopped before its first.
+
+        Raises:
+            CheckpointError: there is a policy, but no checkpoint that it came from.
+        """
+        steps = sorted((int(path.name) for path in self.checkpoints.glob("[0-9]*")), reverse=True)
+        for number in steps:
+            if all(self.state(number, rank).is_file() for rank in range(ranks.count)):
+                return self.state(number, ranks.rank)
+        if self.policy.exists():
+            raise CheckpointError(
+                f"{self.checkpoints} holds no checkpoint of {ranks.count} process{'es' if ranks.count > 1 else ''} "
+                "to resume from; start another training from its policy with --start"
+            )
+        return None
+
+    def state(self, steps: int, rank: int = 0) -> Path:
+        """Where a process of the training (see visnav.agents.ranks) writes its state after `steps`."""
+        return self.checkpoints / str(steps) / f"training-{rank}.safetensors"
 
     @classmethod
     def create(cls, config: TrainConfig) -> "Run":
@@ -164,7 +193,7 @@ class Run:
             taken = {path.name for path in parent.iterdir()}
             names = (stamp if i == 1 else f"{stamp}_{i}" for i in range(1, len(taken) + 2))
             run = cls(parent / next(name for name in names if name not in taken))
-            run.checkpoint().parent.mkdir(parents=True)
+            run.checkpoints.mkdir(parents=True)
             run.write_config(config)
         except OSError as error:
             raise OSError(f"cannot write runs to {parent} ({error}); choose a folder with --runs") from error
@@ -189,7 +218,9 @@ class Run:
         path = self.folder / "config.json"
         try:
             values = json.loads(path.read_text())["train"]
+            check_types(PPOConfig, values["ppo"])
             ppo = PPOConfig(**values.pop("ppo"))
+            check_types(TrainConfig, values)
             return TrainConfig(**{**values, "env": tuple(values["env"])}, ppo=ppo)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
@@ -197,22 +228,28 @@ class Run:
                 f"`visnav train` ({error}); give a folder such as runs/visnav/MiniGrid-DoorKey-8x8-v0/<time>"
             ) from error
 
-    def load_policy(self, config: TrainConfig, envs: Worlds) -> ActorCritic:
+    def load_policy(self, config: TrainConfig, envs: Worlds, which: str = "last") -> ActorCritic:
         """The trained policy, for worlds made by `make_worlds(config, …)`.
+
+        Args:
+            which: "last" or "best".
 
         Raises:
             CheckpointError: there is none yet, or it is damaged.
+            ValueError: no such policy.
         """
+        check_policy(which)
         policy = make_policy(config, envs)
-        load_policy(self.policy, policy)
+        load_policy(self.best if which == "best" else self.policy, policy)
         return policy
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv, one an update."""
+        """The rows of metrics.csv, one an update; a last line that was not finished is left out."""
         if not self.metrics.is_file():
             return []
-        with self.metrics.open(newline="") as file:
-            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        lines = self.metrics.read_text().splitlines(keepends=True)
+        rows = csv.DictReader(line for line in lines if line.endswith("\n"))
+        return [{name: float(value) for name, value in row.items()} for row in rows]
 
     def draw_curve(self) -> None:
         """curve.png: success and return over the steps."""
@@ -232,6 +269,28 @@ class Run:
         temporary.replace(self.curve)
 
 
+def check_types(kind: type, values: Mapping[str, Any]) -> None:
+    """See that what a file says of a dataclass's numbers, texts and flags are such.
+
+    Raises:
+        ValueError: one is not.
+    """
+    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+    for name, hint in get_type_hints(kind).items():
+        allowed = [each for each in (get_args(hint) or (hint,)) if each in words]
+        if name in values and allowed and get_origin(hint) is not tuple:
+            numbers = (int,) if float in allowed else ()
+            if type(values[name]) not in (*allowed, *numbers):
+                described = " or ".join(words[each] for each in allowed)
+                raise ValueError(f"{name} is {described}, got {values[name]!r}")
+
+
+def check_policy(which: str) -> None:
+    """Raises ValueError where a run has no policy of this name."""
+    if which not in POLICIES:
+        raise ValueError(f"unknown policy {which!r}; choose one of {', '.join(POLICIES)}")
+
+
 class MetricsWriter:
     """Writes every update's figures to metrics.csv and to TensorBoard.
 
@@ -244,26 +303,32 @@ class MetricsWriter:
 
         kept = [row for row in run.read_metrics() if row["steps"] <= steps]
         self.seconds = kept[-1]["seconds"] if kept else 0.0
-        self.board = SummaryWriter(str(run.folder), purge_step=steps + 1 if steps else None)
-        self.file = run.metrics.open("w", newline="")
-        self.rows: csv.DictWriter | None = None
-        for row in kept:
-            self._write(row)
+        write_atomically(run.metrics, "".join([csv_line(kept[0]), *map(csv_values, kept)]).encode() if kept else b"")
+        self.file = run.metrics.open("a", newline="")
+        self.board = SummaryWriter(str(run.folder), purge_step=steps + 1)
 
     def add(self, row: Mapping[str, float]) -> None:
         """One update's figures, `steps` among them."""
-        self._write(row)
+        self.file.write(("" if self.file.tell() else csv_line(row)) + csv_values(row))
+        self.file.flush()
         for name, value in row.items():
             if name != "steps":
                 self.board.add_scalar(name, value, int(row["steps"]))
 
-    def _write(self, row: Mapping[str, float]) -> None:
-        if self.rows is None:
-            self.rows = csv.DictWriter(self.file, list(row))
-            self.rows.writeheader()
-        self.rows.writerow({name: f"{value:.7g}" for name, value in row.items()})
-        self.file.flush()
+    def flush(self) -> None:
+        """See that what was added is in the files, as a checkpoint goes with it."""
+        self.board.flush()
 
     def close(self) -> None:
         self.file.close()
         self.board.close()
+
+
+def csv_line(names: Iterable[str]) -> str:
+    """Words with commas between them, and the end of a line."""
+    return ",".join(names) + "\n"
+
+
+def csv_values(row: Mapping[str, float]) -> str:
+    """The line of a row: seven digits of every figure, all digits of whole numbers."""
+    return csv_line(f"{value:.0f}" if float(value).is_integer() else f"{value:.7g}" for value in row.values())

@@ -11,6 +11,7 @@ Ctrl-C finishes the update in progress, writes a checkpoint, and says how to res
 """
 
 import contextlib
+import shutil
 import signal
 import sys
 import threading
@@ -24,7 +25,7 @@ import rich.console
 import rich.progress
 import tyro
 
-from visnav.agents.checkpoint import load_policy, load_training, save_policy, save_training
+from visnav.agents.checkpoint import Best, figures, load_policy, load_training, save_policy, save_training
 from visnav.agents.ppo import PPO
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.envs import TASKS
@@ -125,43 +126,49 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
     Raises:
         gymnasium.error.Error, ValueError: the worlds or the policy cannot be made so.
         FloatingPointError: see `PPO.iterate`.
-        OSError: the run folder cannot be written.
+        OSError: the run folder cannot be written, such as to a full disk; its last checkpoint is as it was.
         CheckpointError: the checkpoint to resume from, or the policy to start from, is missing, damaged or foreign.
     """
     with contextlib.ExitStack() as stack:
         envs = stack.enter_context(contextlib.closing(make_worlds(config, config.ppo.num_envs, config.split)))
         trainer = make_trainer(config, envs, ranks)
-        if resume:
-            load_training(resume.checkpoint(ranks.rank), trainer)
+        checkpoint = resume.checkpoint(ranks) if resume else None
+        if checkpoint:
+            load_training(checkpoint, trainer, config.identity())
         elif config.start:
             load_policy(Run(Path(config.start)).policy, trainer.policy)
         run = resume or Run(Path(ranks.share(str(Run.create(config).folder) if ranks.is_first else "")))
-        metrics = None
-        if ranks.is_first:
-            metrics = stack.enter_context(contextlib.closing(MetricsWriter(run, trainer.steps)))
-        interrupted = stack.enter_context(interrupt_flag())
-        seconds = fit(trainer, config, run, metrics, interrupted)
-    if ranks.is_first:
-        run.draw_curve()
+        try:
+            with interrupt_flag() as interrupted:
+                seconds = fit(trainer, config, run, interrupted)
+            if ranks.is_first:
+                run.draw_curve()
+        except OSError as error:
+            raise OSError(
+                f"cannot go on writing to {run.folder}: {error}. Its last checkpoint is as it was; make room there and "
+                f"go on with visnav train --resume {run.folder}"
+            ) from error
     return Outcome(run, trainer.steps, seconds, interrupted.is_set())
 
 
-def fit(
-    trainer: PPO, config: TrainConfig, run: Run, metrics: MetricsWriter | None, interrupted: threading.Event
-) -> float:
+def fit(trainer: PPO, config: TrainConfig, run: Run, interrupted: threading.Event) -> float:
     """Iterate until an end, with checkpoints; returns the seconds of training so far.
 
-    The rank that has `metrics` shows the bar, keeps the time and writes the policy.
+    The first rank shows the bar, keeps the time and writes metrics and policies.
     """
     ranks = trainer.ranks
-    start = time.monotonic() - (metrics.seconds if metrics else 0.0)
-    saved = time.monotonic()
+    keeper = Keeper(run, trainer, config)
     target = config.target_success
-    bar = Bar(config.total_steps)
-    with bar.progress if metrics else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        metrics = stack.enter_context(contextlib.closing(MetricsWriter(run, trainer.steps))) if ranks.is_first else None
+        bar = Bar(config.total_steps)
+        stack.enter_context(bar.progress if metrics else contextlib.nullcontext())
+        start = time.monotonic() - (metrics.seconds if metrics else 0.0)
+        saved = time.monotonic()
         while trainer.steps < config.total_steps and not ranks.any(interrupted.is_set()):
             begin, before = time.monotonic(), trainer.steps
             report = trainer.iterate()
+            keeper.look(report)
             now = time.monotonic()
             if metrics:
                 row = {
@@ -173,15 +180,53 @@ def fit(
                 metrics.add(row)
                 bar.show(row)
             if ranks.any(ranks.is_first and now - saved > config.checkpoint_seconds):
-                save_training(run.checkpoint(ranks.rank), trainer)
+                if metrics:
+                    metrics.flush()
+                keeper.save()
                 saved = now
             if target is not None and report["success"] >= target:
                 break
-    seconds = time.monotonic() - start
-    save_training(run.checkpoint(ranks.rank), trainer)
-    if metrics:
-        save_policy(run.policy, trainer.policy)
+        seconds = time.monotonic() - start
+    keeper.save()
     return seconds
+
+
+class Keeper:
+    """Writes the checkpoints of a run, so that one killed at any moment can go on: the first at once.
+
+    A checkpoint is a folder that is complete when every rank's state is in it; then the one before it is removed. The
+    policies are written before it. Where they are ahead of it after a kill, resuming comes to the same ones again.
+    """
+
+    def __init__(self, run: Run, trainer: PPO, config: TrainConfig) -> None:
+        self.run, self.trainer, self.identity, self.best = run, trainer, config.identity(), Best()
+        self.report: dict[str, float] = {}
+        if trainer.ranks.is_first:
+            for unfinished in run.folder.rglob(".*.tmp"):
+                unfinished.unlink()
+            if run.best.exists():
+                self.best.load(run.best)
+        if trainer.ranks.any(not run.state(trainer.steps, trainer.ranks.rank).exists()):
+            self.save()
+
+    def look(self, report: dict[str, float]) -> None:
+        """Keep the policy if it is the best so far; `report` is what its last update gave."""
+        self.report = report
+        self.best.look(self.trainer, report)
+
+    def save(self) -> None:
+        """Write a checkpoint of the training as it stands."""
+        trainer, ranks, state = self.trainer, self.trainer.ranks, self.run.state(self.trainer.steps)
+        state.parent.mkdir(parents=True, exist_ok=True)
+        if ranks.is_first and self.report:
+            self.best.save(self.run.best)
+            save_policy(self.run.policy, trainer.policy, figures(trainer, self.report))
+        save_training(self.run.state(trainer.steps, ranks.rank), trainer, self.identity)
+        ranks.any(False)  # all of them have written
+        if ranks.is_first:
+            for other in self.run.checkpoints.iterdir():
+                if other != state.parent:
+                    shutil.rmtree(other)
 
 
 @dataclass(frozen=True)

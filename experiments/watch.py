@@ -143,6 +143,7 @@ def open_target(
     seed: int | None,
     layout: Path | None = None,
     expert: bool = False,
+    policy: str = "last",
 ) -> tuple[Episode, Chooser]:
     """The folder of a run as its worlds and its policy, an ID as its world and random actions, or the expert's.
 
@@ -152,7 +153,7 @@ def open_target(
     if Path(target).is_dir():
         if expert:
             raise ValueError(f"--expert plays the worlds of an ID; {target} is a run, with its own policy")
-        return open_run(Path(target), split, greedy, seed or 0, layout)
+        return open_run(Path(target), split, greedy, seed or 0, layout, policy)
     try:
         check_id(target)
     except gym.error.NameNotFound as error:
@@ -163,9 +164,9 @@ def open_target(
 
 
 def open_run(
-    folder: Path, split: str | None, greedy: bool, seed: int, layout: Path | None = None
+    folder: Path, split: str | None, greedy: bool, seed: int, layout: Path | None = None, policy: str = "last"
 ) -> tuple[Episode, Chooser]:
-    """The worlds that a run was trained on, on levels of `split` or on a level by hand, and its policy.
+    """The worlds that a run was trained on, on levels of `split` or on a level by hand, and its last or best policy.
 
     Raises CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
     """
@@ -174,7 +175,7 @@ def open_run(
 
     config = Run(folder).read_config()
     with contextlib.closing(make_worlds(config, 1, split, layout)) as envs:
-        actor = Actor(Run(folder).load_policy(config, envs), greedy, seed)
+        actor = Actor(Run(folder).load_policy(config, envs, policy), greedy, seed)
 
     def choose(episode: Episode) -> tuple[Action, np.ndarray]:
         if episode.steps == 0:
@@ -207,12 +208,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--level", type=int, help="the first level (default: any)")
     parser.add_argument("--split", choices=("train", "test"), help="only levels of this split")
     parser.add_argument("--layout", metavar="FILE", type=Path, help="play a level by hand, see `visnav layout`")
+    parser.add_argument("--policy", choices=("last", "best"), default="last", help="of a run: the last or the best")
     parser.add_argument("--greedy", action="store_true", help="play the most probable action, do not sample")
     parser.add_argument("--seed", type=int, help="of the levels and of the actions drawn")
     parser.add_argument("--expert", action="store_true", help="watch the expert instead of random actions")
     options = parser.parse_args(argv)
     episode, choose = open_target(
-        options.target, options.split, options.greedy, options.seed, options.layout, options.expert
+        options.target, options.split, options.greedy, options.seed, options.layout, options.expert, options.policy
     )
     show = Show(episode, choose, options.level, options.seed)
     with (

@@ -1,5 +1,6 @@
 """Resuming is never having stopped; damaged and foreign files are refused and nothing is lost."""
 
+import errno
 import json
 import pickle
 import subprocess
@@ -16,6 +17,7 @@ from safetensors.numpy import save_file
 
 import visnav.envs
 from visnav.agents.checkpoint import (
+    Best,
     CheckpointError,
     load_arrays,
     load_policy,
@@ -183,10 +185,10 @@ def test_a_failed_write_leaves_the_file_before_it(tmp_path: Path, monkeypatch: p
     save_arrays(path, "training", {"a": np.arange(3)}, {"steps": 1})
 
     def full(number: int) -> None:
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OSError, match=r"no space left on device: .*file\.safetensors"):
         save_arrays(path, "training", {"a": np.arange(4)}, {"steps": 2})
     arrays, values = load_arrays(path, "training")
     assert values == {"steps": 1}
@@ -203,3 +205,42 @@ def test_every_type_of_array_comes_back(tmp_path: Path) -> None:
     for name, array in arrays.items():
         assert loaded[name].dtype == array.dtype
         np.testing.assert_array_equal(loaded[name], array)
+
+
+def test_the_best_policy_is_kept_and_goes_on_being_so(tmp_path: Path, bandit: Callable) -> None:
+    """Most success, then the greatest return, then the latest; what comes before the statistics are full is less."""
+    trainer, best = PPO(bandit(8), CONFIG), Best()
+
+    def look(success: float, mean_return: float) -> bool:
+        """Whether this one is taken."""
+        with torch.no_grad():
+            trainer.policy.critic.bias += 1
+        best.look(trainer, {"success": success, "return": mean_return})
+        return bool((best.arrays["critic.bias"] == trainer.policy.critic.bias.detach().numpy()).all())
+
+    assert look(0.9, 5.0)
+    assert look(0.1, -5.0), "until every world has played its episodes, the latest is the best"
+    trainer.statistics.counts[:] = len(trainer.statistics.recent)
+    assert look(0.0, -9.0)
+    assert look(0.5, 0.2)
+    assert not look(0.4, 0.9)
+    assert not look(0.5, 0.1)
+    assert look(0.5, 0.2)
+    best.save(tmp_path / "best")
+    best = Best()
+    best.load(tmp_path / "best")
+    assert best.figures == {"steps": 0, "success": 0.5, "return": 0.2, "merit": [0.5, 0.2]}
+    assert not look(0.5, 0.1)
+    assert load_policy(tmp_path / "best", trainer.policy) == best.figures
+    assert look(0.6, 0.0)
+
+
+def test_what_a_header_lacks_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "file.safetensors"
+    for header in ("[]", "7", "{}", '{"kind": "policy"}', '{"kind": "policy", "values": {}}', "{"):
+        save_file({"weight": np.zeros(3)}, path, {"visnav": header})
+        with pytest.raises(CheckpointError, match=r"was not written by visnav|is damaged"):
+            load_arrays(path, "policy")
+    save_arrays(path, "training", {"policy/weight": np.zeros(3)}, {})
+    with pytest.raises(CheckpointError, match="does not fit this training"):
+        load_training(path, PPO(gym.make_vec(ID, num_envs=8), CONFIG))

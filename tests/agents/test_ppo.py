@@ -1,6 +1,7 @@
 """PPO against Stable-Baselines3's, its invariants, and learning of two small worlds."""
 
 from collections.abc import Callable
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from stable_baselines3.common.logger import Logger
 
 from visnav.agents.evaluate import evaluate
+from visnav.agents.imitation import Imitation
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, Minibatch, PPOConfig, minibatches, ppo_loss
 from visnav.agents.rollout import rollout
@@ -255,13 +257,12 @@ def test_worlds_that_do_not_fit_are_refused(bandit: Callable) -> None:
         PPO(envs, PPOConfig(num_envs=4))
 
 
-@pytest.mark.parametrize("where", ["reward", "observation"])
-def test_what_is_no_number_stops_the_training_and_says_where(cue: Callable, where: str) -> None:
-    class Broken(type(cue(1))):  # type: ignore[misc]
-        """Turns NaN in world 2, in its fourth step."""
+def broken(bandit: Callable, where: str, when: int, continuous: bool = False) -> gym.vector.VectorEnv:
+    """Bandits with a speed besides; the reward or the speed of world 2 is NaN after `when` steps of each world."""
 
+    class Broken(type(bandit(1))):  # type: ignore[misc]
         def __init__(self) -> None:
-            super().__init__(4)
+            super().__init__(4, continuous)
             self.taken = 0
             self.single_observation_space = gym.spaces.Dict(
                 rgb=self.single_observation_space, speed=gym.spaces.Box(-1, 1, (1,), np.float32)
@@ -270,23 +271,60 @@ def test_what_is_no_number_stops_the_training_and_says_where(cue: Callable, wher
         def observe(self, out: dict) -> dict:
             super().observe(out["rgb"])
             out["speed"][...] = 0
-            if self.taken == 4 and where == "observation":
+            if self.taken == when and where == "speed":
                 out["speed"][2] = np.nan
             return out
 
-        def judge(self, actions: np.ndarray) -> tuple:
+        def info(self, success: np.ndarray) -> dict:
+            return {"success": success, "level": 10 * np.arange(4) + self.taken // 2}
+
+        def step(self, actions: np.ndarray, **keywords: Any) -> tuple:
+            assert np.isfinite(actions).all(), "as the worlds of visnav.envs do"
             self.taken += 1
+            return super().step(actions, **keywords)
+
+        def judge(self, actions: np.ndarray) -> tuple:
             reward, terminated, truncated = super().judge(actions)
-            if self.taken == 4 and where == "reward":
-                reward[2] = np.nan
+            if self.taken == when and where == "reward":
+                reward = np.where(np.arange(4) == 2, np.nan, reward)
             return reward, terminated, truncated
 
-    trainer = PPO(Broken(), PPOConfig(num_envs=4, num_steps=8))
-    weights = [parameter.clone() for parameter in trainer.policy.parameters()]
-    name = "reward" if where == "reward" else "speed"
-    with pytest.raises(FloatingPointError, match=f"the {name} of world 2 was nan after 16 steps, in level -?[0-9]+"):
-        trainer.iterate()
-    assert all(torch.equal(old, new) for old, new in zip(weights, trainer.policy.parameters(), strict=True))
+    return Broken()
+
+
+class Sure:
+    """A teacher that always shows the same."""
+
+    def __init__(self, shape: tuple[int, ...], kind: type) -> None:
+        self.shown = np.zeros(shape, kind)
+
+    def actions(self) -> np.ndarray:
+        return self.shown
+
+
+@pytest.mark.parametrize("where", ["reward", "speed"])
+@pytest.mark.parametrize("change", [{}, {"frames": 2, "memory": 4}, {"curiosity": 0.5}])
+@pytest.mark.parametrize("algorithm", ["ppo", "clone", "dagger"])
+@pytest.mark.parametrize("continuous", [False, True])
+def test_what_is_no_number_stops_the_training_and_says_where(
+    bandit: Callable, where: str, change: dict, algorithm: str, continuous: bool
+) -> None:
+    if change.get("curiosity") and algorithm != "ppo":
+        return
+    config = PPOConfig(num_envs=4, num_steps=8, minibatches=2, **change)
+    for when in (11, 0, 8) if where == "speed" else (11, 7):  # also at the first reset, and at the end of a rollout
+        envs = broken(bandit, where, when, continuous)
+        teacher = Sure((4, 1) if continuous else (4,), np.float32 if continuous else np.int64)
+        trainer = PPO(envs, config) if algorithm == "ppo" else Imitation(envs, config, teacher, algorithm == "dagger")
+        for _ in range((when - 1) // 8):
+            trainer.iterate()
+        weights = [parameter.clone() for parameter in trainer.policy.parameters()]
+        words = (
+            f"the {where} of world 2 was nan after {4 * when} steps, in level {20 + when // 2}: play that level again"
+        )
+        with pytest.raises(FloatingPointError, match=words):
+            trainer.iterate()
+        assert all(torch.equal(old, new) for old, new in zip(weights, trainer.policy.parameters(), strict=True))
 
 
 def test_a_loss_that_is_no_number_is_told(cue: Callable) -> None:

@@ -1,5 +1,6 @@
 """The commands train and evaluate: what a run leaves behind, Ctrl-C and resume, mistakes at the keyboard."""
 
+import errno
 import itertools
 import json
 import math
@@ -19,7 +20,7 @@ import torch
 
 from visnav.agents.checkpoint import CheckpointError
 from visnav.agents.ppo import PPOConfig
-from visnav.experiments import evaluate, train
+from visnav.experiments import cli, evaluate, train
 from visnav.experiments.run import Run, TrainConfig
 
 torch.set_num_threads(1)
@@ -40,6 +41,14 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     assert train.main([ID, "--total-steps", "2048", "--seed", "5", *SMALL, "--env", "max_steps=20"]) == 0
     return only_run(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of two updates, which no test changes."""
+    ppo = PPOConfig(num_envs=16, num_steps=16, minibatches=2)
+    config = TrainConfig(ID, 5, 512, env=("max_steps=20",), runs=str(tmp_path_factory.mktemp("runs")), ppo=ppo)
+    return train.train(config).run
 
 
 def test_a_run_leaves_its_configuration_metrics_checkpoint_policy_and_curve(finished: Run) -> None:
@@ -100,7 +109,7 @@ def test_ctrl_c_in_the_terminal_writes_a_checkpoint(tmp_path: Path) -> None:
     run = only_run(tmp_path)
     assert process.returncode == 130
     assert f"visnav train --resume {run.folder.relative_to(tmp_path)}" in output
-    assert run.checkpoint().is_file()
+    assert run.checkpoint()
 
 
 def test_training_stops_at_the_target(tmp_path: Path) -> None:
@@ -152,8 +161,8 @@ def test_folders_that_are_no_runs_are_refused(tmp_path: Path, finished: Run) -> 
     finished.policy.write_bytes(finished.policy.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="damaged"):
         evaluate.main([str(finished.folder)])
-    finished.checkpoint().unlink()
-    with pytest.raises(CheckpointError, match="there is no file"):
+    shutil.rmtree(finished.checkpoints)
+    with pytest.raises(CheckpointError, match="holds no checkpoint of 1 process to resume from"):
         train.main(["--resume", str(finished.folder)])
 
 
@@ -210,4 +219,81 @@ def test_two_processes_train_one_policy_and_resume(tmp_path: Path) -> None:
     stopped.write_config(config)
     run("--resume", str(stopped.folder))
     assert stopped.policy.read_bytes() == straight.policy.read_bytes()
-    assert stopped.checkpoint(1).read_bytes() == straight.checkpoint(1).read_bytes()
+    for rank in range(2):
+        assert stopped.state(2048, rank).read_bytes() == straight.state(2048, rank).read_bytes()
+    with pytest.raises(CheckpointError, match="shared by 2 processes, here is 1: resume with torchrun"):
+        train.main(["--resume", str(stopped.folder)])
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Let so many files be written, and no more."""
+    written = 0
+
+    def fsync(number: int) -> None:
+        nonlocal written
+        written += 1
+        if written > after:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fsync)
+
+
+@pytest.mark.parametrize(
+    "written", [2, 7, 8, 9]
+)  # at the first checkpoint, at the best and the last policy, at the state
+def test_a_full_disk_is_told_and_nothing_is_lost(
+    finished: Run, written: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [ID, "--total-steps", "2048", "--seed", "5", *SMALL, "--env", "max_steps=20", "--checkpoint-seconds", "0"]
+    with monkeypatch.context() as patch:
+        fill_the_disk(patch, written)
+        assert cli.main(["train", *words, "--runs", "full"]) == 2
+    (run,) = (Run(path) for path in Path("full", ID).iterdir())
+    (message,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in message
+    assert f"go on with visnav train --resume {run.folder}" in message
+    assert not list(run.folder.rglob("*tmp*"))
+    assert cli.main(["train", "--resume", str(run.folder)]) == 0
+    assert run.policy.read_bytes() == finished.policy.read_bytes()
+    assert [row["return"] for row in run.read_metrics()] == [row["return"] for row in finished.read_metrics()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("Empty-5x5", "Empty-8x8", "its id is '.*Empty-5x5-v0', here it is '.*Empty-8x8-v0'"),
+        (ID, "visnav/highway-fast-v0", "no keyword|max_steps|does not fit this training"),
+        ('"encoder": "patch"', '"encoder": "impoola"', "does not fit this training.*encoder"),
+        ('"encoder": "patch"', '"encoder": "resnet"', "unknown encoder 'resnet'"),
+        ('"max_steps=20"', '"max_steps=30"', r"its env is \['max_steps=20'\], here it is \['max_steps=30'\]"),
+        ('"seed": 5', '"seed": "five"', "seed is a whole number, got 'five'"),
+        ('"seed": 5', '"seed": [5]', "seed is a whole number"),
+        ('"gamma": 0.99', '"gamma": null', "gamma is a number, got None"),
+        ('"gamma": 0.99', '"gamma": "0.99"', "gamma is a number, got '0.99'"),
+        ('"algorithm": "ppo"', '"algorithm": "sarsa"', "unknown algorithm"),
+        ('"env": [', '"env": 7, "was": [', "not the folder of a run"),
+        ('"total_steps": 512', '"total_steps": 0', "total_steps must be at least 1"),
+        ('"train": {', '"trained": {', "not the folder of a run"),
+        ('"train": {', '"train": 5, "was": {', "not the folder of a run"),
+        ("{\n", "\n", "not the folder of a run"),
+    ],
+)
+def test_a_configuration_that_was_changed_is_refused(
+    once: Run, old: str, new: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(once.folder, tmp_path / "run")
+    text = (copy / "config.json").read_text()
+    assert old in text
+    (copy / "config.json").write_text(text.replace(old, new, 1))
+    assert cli.main(["train", "--resume", str(copy)]) == 2
+    (message,) = capsys.readouterr().err.splitlines()
+    assert re.search(words, message)
+
+
+def test_a_device_without_worlds_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for device in ("cuda", "tpu"):
+        assert cli.main(["train", ID, "--env", f"device={device}", "--runs", str(tmp_path)]) == 2
+        (message,) = capsys.readouterr().err.splitlines()
+        assert device in message
+        assert "cpu" in message
+    assert not list(tmp_path.iterdir())
