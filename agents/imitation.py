@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visnav.agents.auxiliary import Auxiliary
 from visnav.agents.distributions import Distribution
 from visnav.agents.policy import DEVIATIONS
 from visnav.agents.ppo import PPO, Minibatch, PPOConfig
@@ -38,7 +39,7 @@ class Imitation(PPO):
         teacher: shows what to do.
         lets_go: whether the teacher's share of the actions played falls from 1 to 0 in the first half of the training
             (DAgger); otherwise it plays them all (behaviour cloning).
-        seed, total_steps, ranks: as in PPO.
+        seed, total_steps, ranks, auxiliary: as in PPO.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Imitation(PPO):
         seed: int = 0,
         total_steps: int = 10**6,
         ranks: Ranks = ALONE,
+        auxiliary: Auxiliary | None = None,
     ) -> None:
         if config.curiosity:
             raise ValueError(f"a teacher needs no curiosity; got curiosity={config.curiosity}")
-        super().__init__(envs, config, seed, total_steps, ranks)
+        super().__init__(envs, config, seed, total_steps, ranks, auxiliary)
         self.teacher, self.lets_go = teacher, lets_go
 
     @property
@@ -78,7 +80,7 @@ class Imitation(PPO):
         played = np.where(broadcast(torch.from_numpy(follows), own).numpy(), shown, self.policy.action_array(own))
         return labels, played
 
-    def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def objective(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy with the teacher + value_coef · ½ (V - target)², means over the steps taken."""
         distribution, values, _ = self.policy(batch.observation, batch.memory, batch.fresh)
         weights = batch.weights / self.ranks.total(batch.weights.sum()).clamp(min=1)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from visnav.agents.allocator import keep_freed_memory
+from visnav.agents.auxiliary import Auxiliary, without
 from visnav.agents.curiosity import Curiosity
 from visnav.agents.distributions import Distribution, Noise
 from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
@@ -201,6 +202,7 @@ class PPO:
         seed: of the weights, the worlds, the actions and the order of minibatches.
         total_steps: world steps, of all ranks, over which the learning rate falls.
         ranks: the processes that share this training; `envs` are this one's worlds.
+        auxiliary: a further loss, such as visnav.agents.auxiliary.LabelLoss; the policy does not see its sensor.
 
     Raises:
         ValueError: the worlds are of another number or autoreset mode, or the policy cannot read or act in them.
@@ -213,6 +215,7 @@ class PPO:
         seed: int = 0,
         total_steps: int = 10**6,
         ranks: Ranks = ALONE,
+        auxiliary: Auxiliary | None = None,
     ) -> None:
         mode = envs.metadata.get("autoreset_mode")
         if mode != gym.vector.AutoresetMode.NEXT_STEP:
@@ -222,15 +225,23 @@ class PPO:
         keep_freed_memory()
         self.envs, self.config, self.total_steps, self.ranks = envs, config, total_steps, ranks
         streams = 2 if config.curiosity else 1
-        self.policy = ActorCritic(envs.single_observation_space, envs.single_action_space, config, streams, seed)
-        self.curiosity = self._make_curiosity(seed) if config.curiosity else None
+        sight = envs.single_observation_space
+        sight = without(sight, auxiliary.sensor) if auxiliary else sight
+        self.policy = ActorCritic(sight, envs.single_action_space, config, streams, seed)
+        self.curiosity = self._make_curiosity(sight, seed) if config.curiosity else None
+        self.auxiliary = auxiliary
         learned = [*self.policy.parameters(), *(self.curiosity.predictor.parameters() if self.curiosity else ())]
+        if auxiliary:
+            auxiliary.attach(self.policy, as_dict(envs.single_observation_space)[auxiliary.sensor])
+            learned += auxiliary.parameters()
         self.optimizer = torch.optim.Adam(
             learned, lr=config.learning_rate, betas=(0.9, config.adam_beta2), eps=config.adam_eps, fused=True
         )
         self.generator = torch.Generator().manual_seed(seed)
         self.noise = Noise(self.generator, ranks.rank, ranks.count)
-        self.buffer = RolloutBuffer(envs, config.num_steps, config.frames, config.memory, streams)
+        self.buffer = RolloutBuffer(
+            envs, config.num_steps, config.frames, config.memory, streams, (auxiliary.sensor,) if auxiliary else ()
+        )
         self.statistics = EpisodeStatistics(config.num_envs, -(-EPISODES // ranks.count))
         self.return_scale = ReturnScale(config.num_envs, config.gamma)
         self.steps = 0
@@ -240,10 +251,10 @@ class PPO:
         _, info = envs.reset(seed=own, out=self.buffer.row(config.num_steps))
         self.buffer.levels[0] = torch.from_numpy(info["level"])
 
-    def _make_curiosity(self, seed: int) -> Curiosity:
-        images = {name: space for name, space in as_dict(self.envs.single_observation_space).items() if is_image(space)}
+    def _make_curiosity(self, sight: gym.Space, seed: int) -> Curiosity:
+        images = {name: space for name, space in as_dict(sight).items() if is_image(space)}
         if not images:
-            raise ValueError(f"curiosity looks at images; {self.envs.single_observation_space} has none")
+            raise ValueError(f"curiosity looks at images; {sight} has none")
         name, space = next(iter(images.items()))
         return Curiosity(space.shape or (), name, self.config.num_envs, self.config.curiosity_gamma, seed)
 
@@ -313,7 +324,8 @@ class PPO:
 
         Returns:
             Means over the minibatches, as scalars that nobody has read yet: `policy_loss`, `value_loss`, `entropy`,
-            `approx_kl`, `clip_fraction`, `grad_norm`, and with curiosity `novelty_loss`.
+            `approx_kl`, `clip_fraction`, `grad_norm`, with curiosity `novelty_loss`, and what the
+            auxiliary loss reports.
         """
         config, ranks = self.config, self.ranks
         learned = self.optimizer.param_groups[0]["params"]
@@ -332,11 +344,18 @@ class PPO:
 
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """What a minibatch's optimiser step lowers, and what to report of it; of several ranks, this one's share."""
-        loss, report = ppo_loss(self.policy, batch, self.config, self.ranks)
+        loss, report = self.objective(batch)
         if self.curiosity:
             report["novelty_loss"] = novelty_loss = self._novelty_loss(batch)
             loss = loss + novelty_loss
+        if self.auxiliary:
+            auxiliary_loss, figures = self.auxiliary.loss(batch, self.ranks)
+            loss, report = loss + auxiliary_loss, report | figures
         return loss, report
+
+    def objective(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The policy's own part of `loss`."""
+        return ppo_loss(self.policy, batch, self.config, self.ranks)
 
     def _novelty_loss(self, batch: Minibatch) -> Tensor:
         """The predictor's mean error on a share of the rows."""
@@ -365,6 +384,7 @@ class PPO:
             "generator": {"state": self.generator.get_state().numpy()},
             "worlds": self.envs.get_state(),
             "curiosity": self.curiosity.state() if self.curiosity else {},
+            "auxiliary": self.auxiliary.state() if self.auxiliary else {},
         }
         arrays = {f"{group}/{name}": array for group, members in groups.items() for name, array in members.items()}
         return arrays, {"steps": self.steps, "ranks": self.ranks.count, "ppo": dataclasses.asdict(self.config)}
@@ -390,6 +410,8 @@ class PPO:
         self.return_scale.load(groups["return_scale"])
         if self.curiosity:
             self.curiosity.load(groups["curiosity"])
+        if self.auxiliary:
+            self.auxiliary.load(groups["auxiliary"])
         self.generator.set_state(torch.tensor(groups["generator"]["state"]))
         self.steps = values["steps"]
 

@@ -5,7 +5,7 @@ frame, so that V(s_{t+1}) is there to bootstrap a truncated episode from; step t
 action is ignored), and that row is left out of every loss. `skipped` marks such rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -29,6 +29,9 @@ def is_image(space: gym.Space) -> bool:
 class RolloutBuffer:
     """`num_steps` steps of `num_envs` worlds, written in place by `envs.step(out=buffer.row(t + 1))`.
 
+    Args:
+        labels: sensors that are not for the policy; they are not stacked.
+
     Attributes, with T = num_steps, N = num_envs and S = frames - 1:
         observations: sensor -> (S + T + 1, N, …), in the sensor's own dtype; the first S rows are the frames that
             the stack of row 0 looks back on (images only).
@@ -42,7 +45,15 @@ class RolloutBuffer:
         age: (T + 1, N) int64, frames of the same episode before this one.
     """
 
-    def __init__(self, envs: Worlds, num_steps: int, frames: int = 1, memory: int = 0, streams: int = 1) -> None:
+    def __init__(
+        self,
+        envs: Worlds,
+        num_steps: int,
+        frames: int = 1,
+        memory: int = 0,
+        streams: int = 1,
+        labels: Sequence[str] = (),
+    ) -> None:
         space, actions = envs.single_observation_space, envs.single_action_space
         self.num_steps, self.num_envs, self.frames = num_steps, envs.num_envs, frames
         rows = (num_steps, self.num_envs)
@@ -50,7 +61,7 @@ class RolloutBuffer:
         self._past: dict[str, int] = {}
         self._is_dict = isinstance(space, gym.spaces.Dict)
         for name, sensor in as_dict(space).items():
-            self._past[name] = frames - 1 if is_image(sensor) else 0
+            self._past[name] = frames - 1 if is_image(sensor) and name not in labels else 0
             shape = (self._past[name] + num_steps + 1, self.num_envs, *(sensor.shape or ()))
             self.observations[name] = torch.from_numpy(np.zeros(shape, sensor.dtype))
         discrete = isinstance(actions, gym.spaces.Discrete)

@@ -1,12 +1,13 @@
 """What a training leaves behind: `runs/<id>/<time>/` with its configuration, metrics, checkpoint and policy."""
 
+import contextlib
 import csv
 import json
 import platform
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
@@ -14,6 +15,7 @@ from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 import gymnasium as gym
 import tyro
 
+from visnav.agents.auxiliary import SENSORS, LabelLoss
 from visnav.agents.checkpoint import CheckpointError, load_policy, write_atomically
 from visnav.agents.imitation import Imitation
 from visnav.agents.policy import ActorCritic
@@ -42,6 +44,10 @@ class TrainConfig:
     """ppo; or from the expert of these worlds: clone (it plays) or dagger (the policy plays more and more)."""
     start: str | None = None
     """Folder of a run whose policy is where this one starts, such as one of `--algorithm dagger`."""
+    auxiliary: str | None = None
+    """segmentation or depth: the encoder also learns this, from a sensor that the policy does not see."""
+    auxiliary_coef: float = 0.1
+    """Weight of the auxiliary loss."""
     target_success: float | None = None
     """Stop early when this share of the last 256 episodes succeeded, such as 0.98."""
     split: str | None = "train"
@@ -57,6 +63,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"unknown algorithm {self.algorithm!r}; choose one of {', '.join(ALGORITHMS)}")
+        if self.auxiliary is not None and self.auxiliary not in SENSORS:
+            raise ValueError(f"unknown auxiliary {self.auxiliary!r}; choose one of {', '.join(SENSORS)}")
+        if not self.auxiliary_coef > 0:
+            raise ValueError(f"auxiliary_coef must be greater than 0, got {self.auxiliary_coef}")
         if self.total_steps < 1:
             raise ValueError(f"total_steps must be at least 1, got {self.total_steps}")
         if self.target_success is not None and not 0 < self.target_success <= 1:
@@ -64,7 +74,8 @@ class TrainConfig:
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be resumed from."""
-        return {name: getattr(self, name) for name in ("id", "algorithm", "split")} | {"env": list(self.env)}
+        names = ("id", "algorithm", "split", "auxiliary", "auxiliary_coef")
+        return {name: getattr(self, name) for name in names} | {"env": list(self.env)}
 
     def env_keywords(self) -> dict[str, Any]:
         """The `env` pairs as keywords: values are JSON where they parse as such, and text otherwise.
@@ -99,6 +110,30 @@ def make_worlds(config: TrainConfig, num_envs: int, split: str | None, layout: P
     return cast(VectorEnv, envs)
 
 
+def make_training_worlds(config: TrainConfig) -> VectorEnv:
+    """The worlds to train in, with the sensor that an auxiliary loss learns from.
+
+    Raises:
+        gymnasium.error.Error, ValueError: see `make_worlds`; or they do not have that sensor, or the policy sees it.
+    """
+    num_envs = config.ppo.num_envs
+    if config.auxiliary is None:
+        return make_worlds(config, num_envs, config.split)
+    label = SENSORS[config.auxiliary]
+    with contextlib.closing(make_worlds(config, 1, config.split)) as worlds:
+        seen = list(worlds.simulation.sensor_spaces)
+    if label in seen:
+        raise ValueError(
+            f"--auxiliary {config.auxiliary} learns from the sensor {label!r}, which the policy sees already: leave it "
+            f"out of sensors={seen}"
+        )
+    pair = f"sensors={json.dumps([*seen, label])}"
+    try:
+        return make_worlds(replace(config, env=(*config.env, pair)), num_envs, config.split)
+    except ValueError as error:
+        raise ValueError(f"--auxiliary {config.auxiliary} learns from the sensor {label!r}: {error}") from error
+
+
 def make_policy(config: TrainConfig, envs: Worlds) -> ActorCritic:
     """The policy of a training, with its first weights."""
     streams = 2 if config.ppo.curiosity else 1
@@ -112,9 +147,10 @@ def make_trainer(config: TrainConfig, envs: VectorEnv, ranks: Ranks = ALONE) -> 
         ValueError: the policy does not fit the worlds, or there is no expert for them.
     """
     seed, steps = config.seed, config.total_steps
+    auxiliary = None if config.auxiliary is None else LabelLoss(config.auxiliary, config.auxiliary_coef, seed)
     if config.algorithm == "ppo":
-        return PPO(envs, config.ppo, seed, steps, ranks)
-    return Imitation(envs, config.ppo, expert_of(envs), config.algorithm == "dagger", seed, steps, ranks)
+        return PPO(envs, config.ppo, seed, steps, ranks, auxiliary)
+    return Imitation(envs, config.ppo, expert_of(envs), config.algorithm == "dagger", seed, steps, ranks, auxiliary)
 
 
 def git_revision() -> str | None:

@@ -31,7 +31,7 @@ from visnav.agents.ranks import ALONE, Ranks
 from visnav.envs import TASKS
 from visnav.experiments.presets import preset
 from visnav.experiments.record import write_rollout
-from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_worlds
+from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_training_worlds
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
         CheckpointError: the checkpoint to resume from, or the policy to start from, is missing, damaged or foreign.
     """
     with contextlib.ExitStack() as stack:
-        envs = stack.enter_context(contextlib.closing(make_worlds(config, config.ppo.num_envs, config.split)))
+        envs = stack.enter_context(contextlib.closing(make_training_worlds(config)))
         trainer = make_trainer(config, envs, ranks)
         checkpoint = resume.checkpoint(ranks) if resume else None
         if checkpoint:

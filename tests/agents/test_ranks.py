@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import visnav.envs
+from visnav.agents.auxiliary import LabelLoss
 from visnav.agents.ppo import PPO, PPOConfig
 
 assert visnav.envs
@@ -28,14 +29,17 @@ WHOLE = PPOConfig(
     precision="fp32",
 )
 UPDATES = 6
+EYES = {"camera": "first_person", "image_size": (32, 32), "sensors": ("rgb", "semantic")}
 
 RANK = """
 import json, sys, torch, gymnasium as gym, numpy as np, visnav.envs
+from visnav.agents.auxiliary import LabelLoss
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import Ranks
 torch.set_num_threads(1)
-config, ranks = PPOConfig(**json.loads(sys.argv[1])), Ranks.join()
-trainer = PPO(gym.make_vec(sys.argv[2], num_envs=config.num_envs, max_steps=20), config, 3, 10_000, ranks)
+config, ranks, kind = PPOConfig(**json.loads(sys.argv[1])), Ranks.join(), sys.argv[5]
+envs = gym.make_vec(sys.argv[2], num_envs=config.num_envs, max_steps=20, **json.loads(sys.argv[6]))
+trainer = PPO(envs, config, 3, 10_000, ranks, LabelLoss(kind) if kind else None)
 reports = [trainer.iterate() for _ in range(int(sys.argv[3]))]
 weights = torch.cat([p.detach().flatten() for p in trainer.policy.parameters()]).numpy()
 np.savez(f"{sys.argv[4]}/{ranks.rank}.npz", weights=weights, rewards=trainer.buffer.rewards.numpy(),
@@ -44,10 +48,16 @@ ranks.leave()
 """
 
 
-@pytest.mark.parametrize("change", [{}, {"memory": 8}, {"curiosity": 0.5}], ids=["plain", "memory", "curiosity"])
-def test_two_ranks_equal_one_process_with_twice_the_worlds(tmp_path: Path, change: dict) -> None:
+@pytest.mark.parametrize(
+    ("change", "auxiliary"),
+    [({}, ""), ({"memory": 8}, ""), ({"curiosity": 0.5}, ""), ({"frames": 2}, "segmentation")],
+    ids=["plain", "memory", "curiosity", "auxiliary"],
+)
+def test_two_ranks_equal_one_process_with_twice_the_worlds(tmp_path: Path, change: dict, auxiliary: str) -> None:
     config = replace(WHOLE, **change)
-    trainer = PPO(gym.make_vec(ID, num_envs=12, max_steps=20), config, 3, 10_000)
+    keywords = EYES if auxiliary else {}
+    envs = gym.make_vec(ID, num_envs=12, max_steps=20, **keywords)
+    trainer = PPO(envs, config, 3, 10_000, auxiliary=LabelLoss(auxiliary) if auxiliary else None)
     report = {}
     for _ in range(UPDATES):
         report = trainer.iterate()
@@ -57,9 +67,10 @@ def test_two_ranks_equal_one_process_with_twice_the_worlds(tmp_path: Path, chang
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     half = json.dumps(asdict(replace(config, num_envs=6)))
+    labels = [auxiliary, json.dumps(keywords)]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", RANK, half, ID, str(UPDATES), str(tmp_path)],
+            [sys.executable, "-c", RANK, half, ID, str(UPDATES), str(tmp_path), *labels],
             env={
                 **os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": str(port),

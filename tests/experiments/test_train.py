@@ -297,3 +297,32 @@ def test_a_device_without_worlds_is_told(tmp_path: Path, capsys: pytest.CaptureF
         assert device in message
         assert "cpu" in message
     assert not list(tmp_path.iterdir())
+
+
+def test_an_auxiliary_loss_is_of_training_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run is resumed, evaluated and shown in a video by a policy that never saw the labels."""
+    monkeypatch.chdir(tmp_path)
+    words = [ID, *SMALL, "--auxiliary", "segmentation", "--auxiliary-coef", "0.2"]
+    eyes = ["--env", "camera=first_person", "image_size=[32,32]", "max_steps=20"]
+    assert cli.main(["train", *words, "--total-steps", "2048", *eyes]) == 0
+    run = only_run(tmp_path)
+    before = run.read_metrics()
+    assert before[-1]["auxiliary_loss"] < before[0]["auxiliary_loss"]
+    run.write_config(replace(run.read_config(), total_steps=2304))
+    assert cli.main(["train", "--resume", str(run.folder)]) == 0
+    assert len(run.read_metrics()) == len(before) + 1
+    assert cli.main(["evaluate", str(run.folder), "--episodes", "4", "--split", "None", "--policy", "best"]) == 0
+    assert "sampled actions of the best policy" in capsys.readouterr().out
+    for arguments, message in (
+        ([ID, "--auxiliary", "depth"], "--auxiliary depth learns from the sensor 'depth': "),
+        ([ID, "--auxiliary", "depth", *eyes, 'sensors=["rgb","depth"]'], "which the policy sees already"),
+    ):
+        assert cli.main(["train", *arguments]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+    with pytest.raises(ValueError, match="unknown auxiliary 'boxes'; choose one of segmentation, depth"):
+        TrainConfig(ID, auxiliary="boxes")
+    with pytest.raises(ValueError, match="auxiliary_coef must be greater than 0"):
+        TrainConfig(ID, auxiliary="depth", auxiliary_coef=0)

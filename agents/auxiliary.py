@@ -1,0 +1,135 @@
+"""Auxiliary losses: the encoder also learns to tell what a sensor of labels shows, which the policy does not see.
+
+After Mirowski et al. 2017, "Learning to Navigate in Complex Environments" (arXiv:1611.03673), who predict depth from
+the encoder's features while the policy learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from visnav.agents.policy import ONLY, ActorCritic, as_dict
+from visnav.agents.ranks import ALONE, Ranks
+from visnav.perception.encoders import Encoder
+from visnav.perception.heads import UpsamplingHead
+
+if TYPE_CHECKING:
+    from visnav.agents.ppo import Minibatch
+
+SENSORS = {"segmentation": "semantic", "depth": "depth"}  # what is learned, and the sensor that shows it
+STRIDE = 4  # pixels between the points at which labels are predicted
+SHARE = 0.25  # of the rows of a minibatch that it is learned from
+
+
+class Auxiliary(Protocol):
+    """A loss that PPO adds to its own.
+
+    Attributes:
+        sensor: of the worlds, whose labels travel with the rollout and which the policy does not see.
+    """
+
+    sensor: str
+
+    def attach(self, policy: ActorCritic, space: gym.Space) -> None:
+        """Get to know the policy and the space of the sensor, once, before `parameters`."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What the optimiser learns besides the policy."""
+
+    def loss(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
+        """What to add to the loss of a minibatch that the policy has just read, and what to report, detached.
+
+        Of several ranks, this one's share.
+        """
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array, to be saved; `load` takes it back."""
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
+
+
+class LabelLoss(nn.Module):
+    """Segmentation or depth, from the feature maps of the policy's encoder of rgb, at every fourth pixel.
+
+    Segmentation: cross-entropy, reported with the share of points that are right. Depth: mean absolute error of
+    log(1 + metres). The maps are those of the policy's own pass over a minibatch: the encoder does not run again.
+
+    Args:
+        kind: "segmentation" or "depth".
+        coefficient: weight of the loss.
+        seed: of the head's first weights.
+
+    Raises:
+        ValueError: another kind.
+    """
+
+    def __init__(self, kind: str, coefficient: float = 0.1, seed: int = 0) -> None:
+        super().__init__()
+        if kind not in SENSORS:
+            raise ValueError(f"unknown auxiliary loss {kind!r}; choose one of {', '.join(SENSORS)}")
+        self.sensor, self.coefficient, self.seed = SENSORS[kind], coefficient, seed
+
+    def attach(self, policy: ActorCritic, space: gym.Space) -> None:
+        """See `Auxiliary`. Raises ValueError where the policy has no encoder of rgb."""
+        encoder = dict(policy.sensors.items()).get(ONLY)
+        if not isinstance(encoder, Encoder):
+            seen = ", ".join(policy.sensors)
+            raise ValueError(f"an auxiliary loss is for worlds whose policy sees {ONLY}; this one sees {seen}")
+        assert isinstance(space, gym.spaces.Box)
+        height, width, _ = space.shape
+        grid = [len(range(STRIDE // 2, size, STRIDE)) for size in (height, width)]
+        outputs = int(space.high.max()) + 1 if self.sensor == "semantic" else 1
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(self.seed)
+            maps = encoder.features(torch.zeros(1, *encoder.image_shape, dtype=torch.uint8))
+            self.head = UpsamplingHead(maps.shape[1:], outputs, grid)
+        self.in_bfloat16 = policy.in_bfloat16
+        encoder.maps.register_forward_hook(self._keep)
+
+    def _keep(self, module: nn.Module, images: Any, maps: Tensor) -> None:
+        if torch.is_grad_enabled():
+            self._maps = maps
+
+    def loss(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Auxiliary`; reports `auxiliary_loss` before its weight, and of segmentation `auxiliary_accuracy`."""
+        drawn = batch.lot < SHARE
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
+            predicted = self.head(self._maps[drawn])
+        predicted = predicted.float()
+        labels = batch.observation[self.sensor][drawn][:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 0]
+        points = ranks.total(drawn.sum()).clamp(min=1) * labels.shape[1] * labels.shape[2]
+        report = {}
+        if self.sensor == "semantic":
+            loss = F.cross_entropy(predicted, labels.long(), reduction="sum") / points
+            report["auxiliary_accuracy"] = (predicted.argmax(1) == labels).sum() / points
+        else:
+            loss = (predicted[:, 0] - labels.log1p()).abs().sum() / points
+        return self.coefficient * loss, {"auxiliary_loss": loss.detach(), **report}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array, to be saved; `load` takes it back."""
+        return {name: tensor.contiguous().numpy() for name, tensor in self.state_dict().items()}
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
+        self.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+
+
+def without(space: gym.Space, sensor: str) -> gym.Space:
+    """The observation space that is left when a sensor is taken out of it.
+
+    Raises:
+        ValueError: it has no such sensor, or no other one.
+    """
+    sensors = as_dict(space)
+    if sensor not in sensors or len(sensors) < 2:
+        raise ValueError(f"the auxiliary loss learns from a sensor {sensor!r} beside others; the worlds show {space}")
+    return gym.spaces.Dict({name: each for name, each in sensors.items() if name != sensor})
