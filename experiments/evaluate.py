@@ -1,6 +1,6 @@
 """How well a trained policy does on levels that it has not seen, and the gap: `visnav evaluate RUN`.
 
-visnav evaluate runs/visnav/MiniGrid-DoorKey-8x8-v0/<time> --episodes 500
+visnav evaluate runs/visnav/MiniGrid-DoorKey-8x8-v0/<time> --episodes 500 --videos 5
 """
 
 import contextlib
@@ -37,11 +37,15 @@ class EvaluateConfig:
     """Worlds stepped together."""
     policy: str = "last"
     """last: the weights at the end of the training; best: those that did best during it."""
+    videos: int = 0
+    """Levels of the episodes (the held-out ones, where both are played) to film, an MP4 each in the run's videos/."""
 
     def __post_init__(self) -> None:
         for name in ("episodes", "num_envs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.videos < 0:
+            raise ValueError(f"videos must be 0 or more, got {self.videos}")
         check_policy(self.policy)
 
 
@@ -138,15 +142,29 @@ def actions(config: EvaluateConfig) -> str:
     return f"{'greedy' if config.greedy else 'sampled'} actions of the {config.policy} policy"
 
 
+def film(config: EvaluateConfig, measured: Measurement, split: str | None) -> None:
+    """Write videos of the first levels that were measured, and say where they are; actions are sampled anew."""
+    from visnav.experiments.record import write_episodes
+
+    levels = list(dict.fromkeys(measured.evaluation.levels.tolist()))[: config.videos]
+    for path in write_episodes(config.run, split, levels, config.greedy, config.seed, config.layout, config.policy):
+        print(f"  {path}")
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command `visnav evaluate`; returns 0. Errors: see `measure`."""
     config = tyro.cli(EvaluateConfig, prog="visnav evaluate", args=argv)
     trained = Run(config.run).read_config()
-    if config.split == "test" and config.layout is None:
-        text = gap_report(config, trained, generalization(config))
+    split = None if config.layout else config.split
+    if split == "test":
+        both = generalization(config)
+        measured, text = both.test, gap_report(config, trained, both)
     else:
-        text = report(config, measure(config, None if config.layout else config.split))
+        measured = measure(config, split)
+        text = report(config, measured)
     print(f"{config.run}\n{text}")
+    if config.videos:
+        film(config, measured, split)
     return 0
 
 

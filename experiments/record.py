@@ -1,8 +1,9 @@
 """Episodes of a policy as an MP4 and as a strip of pictures, drawn without a window."""
 
 import contextlib
+import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -37,32 +38,75 @@ def write_rollout(folder: Path, split: str | None, seed: int) -> tuple[Path, Pat
     return video, image
 
 
+def write_episodes(
+    folder: Path,
+    split: str | None,
+    levels: Sequence[int],
+    greedy: bool = False,
+    seed: int = 0,
+    layout: Path | None = None,
+    policy: str = "last",
+) -> list[Path]:
+    """Play levels with the last or best policy of the run in `folder`, and write an MP4 of each whole episode.
+
+    Args:
+        split: of the levels; `layout` the file of a level by hand.
+        seed: of the sampled actions.
+
+    Returns:
+        The paths, such as `folder`/videos/test-level-123-last-success.mp4.
+    """
+    episode, choose = open_run(folder, split, greedy, seed, layout, policy)
+    videos = folder / "videos"
+    videos.mkdir(exist_ok=True)
+    written = []
+    with contextlib.closing(episode.env):
+        for level in levels:
+            name = f"{'layout' if layout else split or 'all'}-level-{level}-{policy}"
+            video = videos / f".{name}.mp4.tmp"
+            write_video(video, [played(Show(episode, choose, level))])
+            for before in videos.glob(f"{name}-*.mp4"):
+                before.unlink()
+            written.append(video.rename(videos / f"{name}-{'success' if episode.success else 'failure'}.mp4"))
+    return written
+
+
 def record(show: Show, episodes: int) -> list[list[Screen]]:
     """Play episodes; one list of screens for each, from its first observation to its last, or MAX_SCREENS."""
     recorded = []
     for number in range(episodes):
         if number:
             show.start()
-        screens = [show.screen()]
-        while not show.episode.over and len(screens) < MAX_SCREENS:
-            show.advance()
-            screens.append(show.screen())
-        recorded.append([replace(screen, help={}) for screen in screens])  # keys are for windows
+        recorded.append(list(itertools.islice(played(show), MAX_SCREENS)))
     return recorded
 
 
-def write_video(path: Path, recorded: Sequence[Sequence[Screen]]) -> None:
-    """Write every screen as a frame of an MP4 (H.264), the last one of an episode for longer."""
-    screens: Iterable[Screen] = (
-        screen for episode in recorded for screen in (*episode, *[episode[-1]] * (ENDING_FRAMES - 1))
-    )
+def played(show: Show) -> Iterator[Screen]:
+    """The screens of the episode under way, from now to its end, without keys, which are for windows."""
+    yield replace(show.screen(), help={})
+    while not show.episode.over:
+        show.advance()
+        yield replace(show.screen(), help={})
+
+
+def lingering(episode: Iterable[Screen]) -> Iterator[Screen]:
+    """Its screens, the last one ENDING_FRAMES times."""
+    last = None
+    for last in episode:
+        yield last
+    if last:
+        yield from [last] * (ENDING_FRAMES - 1)
+
+
+def write_video(path: Path, recorded: Iterable[Iterable[Screen]]) -> None:
+    """Write the screens of episodes as the frames of an MP4 (H.264), the last one of an episode for longer."""
     temporary = path.with_name(f".{path.name}.tmp")
     with av.open(str(temporary), "w", format="mp4") as container:
         stream = container.add_stream("h264", rate=Fraction(VIDEO_FPS))
         stream.width, stream.height = VIDEO_SIZE
         stream.pix_fmt = "yuv420p"  # what every player shows
         stream.options = {"crf": "18"}
-        for screen in screens:
+        for screen in itertools.chain.from_iterable(map(lingering, recorded)):
             frame = av.VideoFrame.from_ndarray(picture(screen, VIDEO_SIZE), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -33,6 +33,8 @@ from visnav.experiments.presets import preset
 from visnav.experiments.record import write_rollout
 from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_training_worlds
 
+VIDEO_SECONDS = 600  # between videos of a training, each of which takes some seconds
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -152,7 +154,7 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
 
 
 def fit(trainer: PPO, config: TrainConfig, run: Run, interrupted: threading.Event) -> float:
-    """Iterate until an end, with checkpoints; returns the seconds of training so far.
+    """Iterate until an end, with checkpoints and now and then a video; returns the seconds of training so far.
 
     The first rank shows the bar, keeps the time and writes metrics and policies.
     """
@@ -164,7 +166,7 @@ def fit(trainer: PPO, config: TrainConfig, run: Run, interrupted: threading.Even
         bar = Bar(config.total_steps)
         stack.enter_context(bar.progress if metrics else contextlib.nullcontext())
         start = time.monotonic() - (metrics.seconds if metrics else 0.0)
-        saved = time.monotonic()
+        saved = filmed = time.monotonic()
         while trainer.steps < config.total_steps and not ranks.any(interrupted.is_set()):
             begin, before = time.monotonic(), trainer.steps
             report = trainer.iterate()
@@ -184,6 +186,9 @@ def fit(trainer: PPO, config: TrainConfig, run: Run, interrupted: threading.Even
                     metrics.flush()
                 keeper.save()
                 saved = now
+                if metrics and now - filmed > VIDEO_SECONDS:
+                    write_rollout(run.folder, config.split, seed=0)
+                    filmed = now
             if target is not None and report["success"] >= target:
                 break
         seconds = time.monotonic() - start

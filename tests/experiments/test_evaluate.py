@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import av
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from visnav.agents.evaluate import generalization_gap
 from visnav.agents.ppo import PPOConfig
 from visnav.experiments import evaluate
 from visnav.experiments.evaluate import EvaluateConfig, distinct_layouts, generalization, measure
+from visnav.experiments.record import ENDING_FRAMES
 from visnav.experiments.run import Run, TrainConfig
 from visnav.experiments.train import train
 
@@ -84,6 +86,34 @@ def test_a_level_by_hand_can_be_evaluated(run: Run, tmp_path: Path, capsys: pyte
     (tmp_path / "room.txt").write_text(ROOM.replace("G", "."))
     with pytest.raises(ValueError, match="there is no goal"):
         measure(EvaluateConfig(run.folder, layout=tmp_path / "room.txt"), None)
+
+
+def test_episodes_are_filmed_whole(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One MP4 a level, named by it and by how it ended: as many frames as steps, the first one, and the last held."""
+    evaluate.main([str(run.folder), "--episodes", "6", "--num-envs", "3", "--videos", "3", "--greedy"])
+    paths = [Path(line.strip()) for line in capsys.readouterr().out.splitlines() if line.endswith(".mp4")]
+    assert sorted((run.folder / "videos").iterdir()) == sorted(paths)
+    config = EvaluateConfig(run.folder, episodes=6, num_envs=3, greedy=True)
+    played = measure(config, "test").evaluation
+    assert len(paths) == 3
+    for path in paths:
+        level = re.fullmatch(r"test-level-(\d+)-last-(success|failure)\.mp4", path.name)
+        assert level
+        row = played.levels.tolist().index(int(level[1]))
+        assert (level[2] == "success") == played.successes[row]
+        with av.open(str(path)) as video:
+            frames = sum(1 for _ in video.decode(video=0))
+        assert frames == played.lengths[row] + ENDING_FRAMES
+    (tmp_path / "room.txt").write_text(ROOM)
+    words = ["--layout", str(tmp_path / "room.txt"), "--policy", "best", "--episodes", "1", "--videos", "1"]
+    assert evaluate.main([str(run.folder), *words]) == 0
+    (named,) = set((run.folder / "videos").iterdir()) - set(paths)
+    assert named.name.startswith("layout-level-")
+    assert "-best-" in named.name
+    with pytest.raises(ValueError, match="videos must be 0 or more, got -1"):
+        EvaluateConfig(run.folder, videos=-1)
+    with pytest.raises(ValueError, match="unknown policy 'worst'; choose one of last, best"):
+        EvaluateConfig(run.folder, policy="worst")
 
 
 def test_it_says_when_nothing_was_held_out(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

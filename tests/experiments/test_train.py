@@ -326,3 +326,15 @@ def test_an_auxiliary_loss_is_of_training_alone(
         TrainConfig(ID, auxiliary="boxes")
     with pytest.raises(ValueError, match="auxiliary_coef must be greater than 0"):
         TrainConfig(ID, auxiliary="depth", auxiliary_coef=0)
+
+
+def test_a_long_training_is_filmed_and_goes_on_as_before(
+    tmp_path: Path, once: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "VIDEO_SECONDS", 0.0)
+    config = replace(once.read_config(), runs=str(tmp_path), checkpoint_seconds=0.0)
+    run = train.train(config).run
+    assert b"ftyp" in (run.folder / "rollout.mp4").read_bytes()[:12]
+    assert not (once.folder / "rollout.mp4").exists()
+    assert run.policy.read_bytes() == once.policy.read_bytes()
+    assert run.state(512).read_bytes() == once.state(512).read_bytes()
