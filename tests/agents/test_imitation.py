@@ -1,6 +1,7 @@
 """A policy learns what its teacher shows, and goes on by itself from there."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -9,11 +10,13 @@ import pytest
 import torch
 
 import visnav.envs
+from visnav.agents.checkpoint import load_training, save_training
 from visnav.agents.distributions import Beta, DiagonalGaussian, SquashedGaussian
 from visnav.agents.evaluate import evaluate
 from visnav.agents.imitation import Imitation
 from visnav.agents.policy import ActorCritic, PolicyConfig
 from visnav.agents.ppo import PPOConfig
+from visnav.envs.experts import expert_of
 from visnav.envs.grid.planner import Expert
 
 assert visnav.envs
@@ -104,3 +107,34 @@ def test_the_planner_teaches_a_grid() -> None:
 def test_curiosity_is_not_for_pupils(bandit: Callable) -> None:
     with pytest.raises(ValueError, match=r"a teacher needs no curiosity; got curiosity=0\.5"):
         Imitation(bandit(4), PPOConfig(num_envs=4, num_steps=8, curiosity=0.5), TargetTeacher(bandit(4)))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "lets_go", "change"),
+    [
+        ("visnav/MiniGrid-KeyCorridorS3R1-v0", True, {"memory": 8}),
+        ("visnav/MiniGrid-DoorKey-5x5-v0", False, {}),
+        ("visnav/highway-fast-v0", True, {"frames": 2}),
+        ("visnav/racetrack-v0", False, {"distribution": "beta"}),
+    ],
+)
+def test_resuming_equals_never_having_stopped(tmp_path: Path, env_id: str, lets_go: bool, change: dict) -> None:
+    """The expert of the resumed training has seen nothing of what came before."""
+
+    def make() -> Imitation:
+        envs = gym.make_vec(env_id, num_envs=4, split="train")
+        config = PPOConfig(num_envs=4, num_steps=8, minibatches=2, **change)
+        return Imitation(envs, config, expert_of(envs), lets_go, 3, 400)
+
+    straight = make()
+    for update in range(6):
+        if update == 3:
+            save_training(tmp_path / "stopped", straight)
+        straight.iterate()
+    resumed = make()
+    load_training(tmp_path / "stopped", resumed)
+    assert resumed.teachers_share == (0.52 if lets_go else 1)
+    for _ in range(3):
+        resumed.iterate()
+    for name, array in straight.state()[0].items():
+        assert array.tobytes() == resumed.state()[0][name].tobytes(), name
