@@ -22,11 +22,16 @@ WORDS = [
 SCRIPT = """
 import json, os, shutil, signal, sys, time
 from pathlib import Path
+import matplotlib.figure
 import torch
+import torch.utils.tensorboard
 from visnav.experiments import train
+from visnav.experiments.run import make_trainer, make_training_worlds
 
 torch.set_num_threads(1)
 words, moments = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+config = train.parse(words)
+make_trainer(config, make_training_worlds(config)).iterate()  # loads the kernels once, for all of the forks
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
