@@ -10,8 +10,8 @@
 
 One frame is one step of one world with its observation; random actions (in `training` those of a policy that learns)
 and automatic resets are part of it. All but `threads` and `training` runs on one pinned core. Contestants take turns,
-and a ratio is the median of the ratios of the turns: absolute figures drift with the machine's clock and its neighbours,
-ratios within a turn hardly do.
+and a ratio is the median of the ratios of the turns: absolute figures drift with the machine's clock and its
+neighbours, ratios within a turn hardly do.
 """
 
 import argparse

@@ -135,7 +135,7 @@ def test_an_id_that_the_original_lacks_has_no_peer() -> None:
     [
         (["--batch-sizes", "0"], "whole numbers"),
         (["--batch-sizes", "many"], "whole numbers"),
-        (["--sections", "speed"], "frames, peers, first_person, driving, threads, levels, start"),
+        (["--sections", "speed"], "frames, peers, first_person, driving, training, threads, levels, start"),
         (["--seconds", "0"], "greater than 0"),
     ],
 )
