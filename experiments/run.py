@@ -200,8 +200,7 @@ class Run:
         Raises:
             CheckpointError: there is a policy, but no checkpoint that it came from.
         """
-        steps = sorted((int(path.name) for path in self.checkpoints.glob("[0-9]*")), reverse=True)
-        for number in steps:
+        for number in sorted(self.kept_steps(), reverse=True):
             if all(self.state(number, rank).is_file() for rank in range(ranks.count)):
                 return self.state(number, ranks.rank)
         if self.policy.exists():
@@ -210,6 +209,10 @@ class Run:
                 "to resume from; start another training from its policy with --start"
             )
         return None
+
+    def kept_steps(self) -> list[int]:
+        """Of the checkpoints that are there, finished or not."""
+        return [int(path.name) for path in self.checkpoints.glob("*") if path.name.isdecimal()]
 
     def state(self, steps: int, rank: int = 0) -> Path:
         """Where a process of the training (see visnav.agents.ranks) writes its state after `steps`."""

@@ -229,9 +229,9 @@ class Keeper:
         save_training(self.run.state(trainer.steps, ranks.rank), trainer, self.identity)
         ranks.any(False)  # all of them have written
         if ranks.is_first:
-            for other in self.run.checkpoints.iterdir():
-                if other != state.parent:
-                    shutil.rmtree(other)
+            for steps in self.run.kept_steps():
+                if steps != trainer.steps:
+                    shutil.rmtree(self.run.state(steps).parent)
 
 
 @dataclass(frozen=True)
