@@ -18,10 +18,11 @@ import gymnasium as gym
 import pytest
 import torch
 
-from visnav.agents.checkpoint import CheckpointError
+from visnav.agents.checkpoint import CheckpointError, load_arrays
 from visnav.agents.ppo import PPOConfig
 from visnav.experiments import cli, evaluate, train
 from visnav.experiments.run import Run, TrainConfig
+from visnav.experiments.watch import open_target
 
 torch.set_num_threads(1)
 
@@ -121,6 +122,11 @@ def test_training_stops_at_the_target(tmp_path: Path) -> None:
     assert rows[-1]["success"] >= 0.9
     assert all(row["success"] < 0.9 for row in rows[:-1])
     assert outcome.steps == rows[-1]["steps"] < 200_000
+    weights, figures = load_arrays(outcome.run.policy, "policy")
+    best, best_figures = load_arrays(outcome.run.best, "policy")
+    assert figures == {name: best_figures[name] for name in ("steps", "success", "return")}
+    assert figures["steps"] == outcome.steps
+    assert all((weights[name] == best[name]).all() for name in weights)
 
 
 def test_evaluate_prints_success_return_and_length(finished: Run, capsys: pytest.CaptureFixture) -> None:
@@ -158,6 +164,14 @@ def test_folders_that_are_no_runs_are_refused(tmp_path: Path, finished: Run) -> 
         evaluate.main([str(tmp_path / "nothing")])
     with pytest.raises(CheckpointError, match="not the folder of a run"):
         train.main(["--resume", str(tmp_path / "nothing")])
+    finished.best.write_bytes(finished.best.read_bytes()[:-1])
+    for play in (
+        lambda: evaluate.main([str(finished.folder), "--policy", "best"]),
+        lambda: open_target(str(finished.folder), None, False, 0, policy="best"),
+    ):
+        with pytest.raises(CheckpointError, match=r"best\.safetensors is damaged"):
+            play()
+    open_target(str(finished.folder), None, False, 0)[0].env.close()
     finished.policy.write_bytes(finished.policy.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="damaged"):
         evaluate.main([str(finished.folder)])
