@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 from visnav.envs.checks import check_flag, check_name, check_numbers, check_range, check_real, check_whole, unknown_name
-from visnav.envs.driving.world import MAX_SPEED, Task
+from visnav.envs.driving.world import AGGRESSIVE, DEFENSIVE, IDM, LINEAR, MAX_SPEED, Task
 
 ACTIONS = ("DiscreteMetaAction", "ContinuousAction", "DiscreteAction")
 ACTION_DEFAULTS: dict[str, Any] = {  # of `highway_env/envs/common/action.py`; each is a field of `Task`
@@ -21,6 +21,22 @@ ACTION_DEFAULTS: dict[str, Any] = {  # of `highway_env/envs/common/action.py`; e
     "actions_per_axis": 3,
     "dynamical": False,
 }
+IDM_VEHICLE = "highway_env.vehicle.behavior.IDMVehicle"
+TRAFFIC = {  # what `other_vehicles_type` may be
+    IDM_VEHICLE: IDM,
+    "highway_env.vehicle.behavior.LinearVehicle": LINEAR,
+    "highway_env.vehicle.behavior.AggressiveVehicle": AGGRESSIVE,
+    "highway_env.vehicle.behavior.DefensiveVehicle": DEFENSIVE,
+}
+
+
+def traffic_kind(other_vehicles_type: str) -> int:
+    """The behaviour that spawn functions give to traffic of this class, one of TRAFFIC.
+
+    Raises:
+        ValueError: another one.
+    """
+    return TRAFFIC[check_name("other_vehicles_type", other_vehicles_type, TRAFFIC)]
 
 
 def action_fields(action: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ from visnav.envs.driving.world import (
     TERMS,
 )
 from visnav.envs.levels import MAX_DRAWS, in_split
+from visnav.envs.rng import HASH_START, digested, mixed
 
 # --- step --------------------------------------------------------------------------------------------------------
 
@@ -284,21 +285,16 @@ def step(i, world, roads, tables, params, renew, args, commands, outcome):  # ty
 # --- reset -------------------------------------------------------------------------------------------------------
 
 
-_PRIME = np.uint64(0x100000001B3)  # of FNV-1a, 64 bits
-
-
 @jit
 def layout_hash(i, world):  # type: ignore[no-untyped-def]
     """FNV-1a, 64 bits, of the road of world i and of where everything on it is, to a millimetre; then SplitMix64."""
-    digest = (np.uint64(0xCBF29CE484222325) ^ np.uint64(world.road[i])) * _PRIME
+    digest = digested(HASH_START, world.road[i])
     for v in range(world.vehicles.shape[1]):
         if world.vehicles.present[i, v]:
-            digest = (digest ^ np.uint64(np.int64(1000 * world.vehicles.x[i, v]))) * _PRIME
-            digest = (digest ^ np.uint64(np.int64(1000 * world.vehicles.y[i, v]))) * _PRIME
-            digest = (digest ^ np.uint64(np.int64(1000 * world.vehicles.heading[i, v]))) * _PRIME
-    digest = (digest ^ (digest >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    digest = (digest ^ (digest >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return digest ^ (digest >> np.uint64(31))
+            digest = digested(digest, np.int64(1000 * world.vehicles.x[i, v]))
+            digest = digested(digest, np.int64(1000 * world.vehicles.y[i, v]))
+            digest = digested(digest, np.int64(1000 * world.vehicles.heading[i, v]))
+    return mixed(digest)
 
 
 @jit

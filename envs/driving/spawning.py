@@ -9,6 +9,7 @@ import numpy as np
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.driving.lanes import closest_lane, heading_at, position
+from visnav.envs.driving.traffic import is_linear
 from visnav.envs.driving.world import (
     AGGRESSIVE,
     DEFENSIVE,
@@ -24,18 +25,23 @@ from visnav.envs.driving.world import (
 
 OBJECT_SIZE = 2.0  # m, of obstacles and landmarks along both sides
 
+# of LinearVehicle of `highway_env/vehicle/behavior.py`: gains, and how far from them they are drawn
+LINEAR_GAINS = 0.3, 0.3, 2.0  # of speed error, approach, lack of room; times 0.5 to 1.5
+HEADING_GAIN, LATERAL_GAIN = KP_HEADING, KP_HEADING * KP_LATERAL
+HEADING_SPREAD, LATERAL_SPREAD = 0.07, 1.5
+
 
 @jit
 def _set_gains(i, v, behaviour, world):  # type: ignore[no-untyped-def]
     """What linear traffic multiplies speed error, approach and lack of room by, then heading and lateral error."""
-    speed, approach, room = 0.3, 0.3, 2.0
+    speed, approach, room = LINEAR_GAINS
     if behaviour in (AGGRESSIVE, DEFENSIVE):
         gain = 0.8 if behaviour == AGGRESSIVE else 1.2
         speed, approach = gain / (0.25 * 30), gain / (0.75 * 30)
         room = 0.5 if behaviour == AGGRESSIVE else 2.0
     world.vehicles.gain_speed[i, v], world.vehicles.gain_approach[i, v] = speed, approach
     world.vehicles.gain_room[i, v] = room
-    world.vehicles.gain_heading[i, v], world.vehicles.gain_lateral[i, v] = KP_HEADING, KP_HEADING * KP_LATERAL
+    world.vehicles.gain_heading[i, v], world.vehicles.gain_lateral[i, v] = HEADING_GAIN, LATERAL_GAIN
 
 
 @jit
@@ -82,8 +88,21 @@ def put_on_lane(i, v, lane, along, speed, behaviour, world, roads):  # type: ign
 
 @jit
 def randomize(i, v, world):  # type: ignore[no-untyped-def]
-    """Draw the exponent of a vehicle's IDM (IDMVehicle.randomize_behavior)."""
-    world.vehicles.delta[i, v] = random_stream.uniform(world.rng[i], DELTA_RANGE[0], DELTA_RANGE[1])
+    """Draw the exponent of a vehicle's IDM, and first the gains of linear traffic (`randomize_behavior`).
+
+    Aggressive and defensive vehicles draw from the ranges of other linear ones, as in the original.
+    """
+    rng, vehicles = world.rng[i], world.vehicles
+    if is_linear(vehicles.behaviour[i, v]):
+        speed, approach, room = LINEAR_GAINS
+        vehicles.gain_speed[i, v] = random_stream.uniform(rng, 0.5 * speed, 1.5 * speed)
+        vehicles.gain_approach[i, v] = random_stream.uniform(rng, 0.5 * approach, 1.5 * approach)
+        vehicles.gain_room[i, v] = random_stream.uniform(rng, 0.5 * room, 1.5 * room)
+        low, high = HEADING_GAIN - HEADING_SPREAD, HEADING_GAIN + HEADING_SPREAD
+        vehicles.gain_heading[i, v] = random_stream.uniform(rng, low, high)
+        low, high = LATERAL_GAIN - LATERAL_SPREAD, LATERAL_GAIN + LATERAL_SPREAD
+        vehicles.gain_lateral[i, v] = random_stream.uniform(rng, low, high)
+    vehicles.delta[i, v] = random_stream.uniform(rng, DELTA_RANGE[0], DELTA_RANGE[1])
 
 
 @jit

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import visnav.envs  # noqa: F401  (registers the IDs)
 from visnav.envs.driving.collisions import collide, collide_all
+from visnav.envs.driving.config import IDM_VEHICLE, TRAFFIC
 from visnav.envs.driving.control import order_lanes
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.loops import step_rows
@@ -297,6 +298,29 @@ def test_the_same_seed_is_the_originals_scene() -> None:
             np.testing.assert_allclose(np.stack([row.x, row.y, row.speed, row.target_speed], 1), theirs, atol=1e-9)
 
 
+@pytest.mark.parametrize("other_vehicles_type", TRAFFIC)
+def test_the_same_seed_is_the_originals_traffic(other_vehicles_type: str) -> None:
+    """What each behaviour draws for itself, draw by draw."""
+    pytest.importorskip("highway_env")
+    config = {"other_vehicles_type": other_vehicles_type, "vehicles_count": 12}
+    original = gym.make("highway-v0", config=config).unwrapped
+    simulation = started("highway-v0", 3, **config)
+    for seed in range(3):
+        original.reset(seed=seed)
+        cars, ours = original.road.vehicles[1:], simulation.world.vehicles[seed][1:]
+        assert {type(car).__name__ for car in cars} == {other_vehicles_type.rpartition(".")[2]}
+        np.testing.assert_array_equal(ours.behaviour, TRAFFIC[other_vehicles_type])
+        drawn = [ours.x, ours.delta]
+        theirs = [[car.position[0], car.DELTA] for car in cars]
+        if other_vehicles_type != IDM_VEHICLE:
+            drawn += [ours.gain_speed, ours.gain_approach, ours.gain_room, ours.gain_heading, ours.gain_lateral]
+            theirs = [
+                [*known, *car.ACCELERATION_PARAMETERS, *car.STEERING_PARAMETERS]
+                for known, car in zip(theirs, cars, strict=True)
+            ]
+        np.testing.assert_allclose(np.stack(drawn, 1), theirs, rtol=1e-12)
+
+
 def test_train_and_test_split_share_no_level() -> None:
     layouts = {}
     for split in ("train", "test"):
@@ -332,6 +356,13 @@ def test_train_and_test_split_share_no_level() -> None:
         ("merge-v0", {"duration": 0}, ValueError, "duration is a finite number, more than 0; got 0"),
         ("highway-v0", {"reward_speed_range": (30, 20)}, ValueError, "ascending"),
         ("intersection-v0", {"destination": "o0"}, ValueError, "unknown destination 'o0'"),
+        (
+            "merge-v0",
+            {"other_vehicles_type": "IDM"},
+            ValueError,
+            "unknown other_vehicles_type 'IDM'; allowed: highway_",
+        ),
+        ("racetrack-v0", {"other_vehicles_type": IDM_VEHICLE}, TypeError, "unknown keyword for visnav/racetrack-v0"),
         ("lane-keeping-v0", {"vehicles_count": 3}, TypeError, "unknown keyword for visnav/lane-keeping-v0"),
         ("merge-v0", {"observation": {"features": ("speed",)}}, ValueError, "unknown feature 'speed'"),
         ("merge-v0", {"split": "val"}, ValueError, 'split is None, "train" or "test"'),
