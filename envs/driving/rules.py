@@ -26,6 +26,7 @@ from visnav.envs.driving.control import (
 )
 from visnav.envs.driving.lanes import is_on
 from visnav.envs.driving.regulation import regulate
+from visnav.envs.driving.spawning import fit_out
 from visnav.envs.driving.traffic import decide, has_targets
 from visnav.envs.driving.vehicles import move
 from visnav.envs.driving.world import (
@@ -277,6 +278,7 @@ def step(i, world, roads, tables, params, renew, args, commands, outcome):  # ty
             outcome.success[i] = _has_succeeded(i, command, world, roads, tables, params)
         if params.renewed:
             renew(i, world, roads, args)
+            fit_out(i, world, params)
             locate_all(i, world, roads, tables)
         if world.phase[i] == ENDED:
             break
@@ -309,11 +311,13 @@ def make_level(i, number, world, roads, tables, slots, params, spawn, enter, arg
     world.time[i] = 0.0
     world.ego_turn[i] = 0
     spawn(i, world, roads, args)
+    fit_out(i, world, params)
     if params.warm_up > 0:
         locate_all(i, world, roads, tables)
         for _ in range(params.warm_up):
             substep(i, IDLE, world, roads, tables, params)
         enter(i, world, roads, args)
+        fit_out(i, world, params)
     if is_meta(params):
         world.vehicles.behaviour[i, 0] = EGO_META
         world.speed_index[i] = target_index(world.vehicles.target_speed[i, 0], params)

@@ -24,7 +24,6 @@ from visnav.envs.driving.world import (
     ON_ROAD,
     STRIPED,
     TERMS,
-    VEHICLE_LENGTH,
     Task,
 )
 from visnav.envs.rng import integers, normal, random
@@ -135,7 +134,7 @@ def intersection_renew(i, world, roads, args):  # type: ignore[no-untyped-def]
         lane = np.int64(vehicles.lane[i, v])
         if vehicles.present[i, v] and roads.lanes.arrival[r, lane]:
             along = local_coordinates(r, lane, roads, vehicles.x[i, v], vehicles.y[i, v])[0]
-            if along >= roads.lanes.length[r, lane] - 4 * VEHICLE_LENGTH:
+            if along >= roads.lanes.length[r, lane] - 4 * vehicles.length[i, v]:
                 vehicles.present[i, v] = False
     if random(world.rng[i]) <= args[10]:
         _come(i, 0.0, (1.0, 1.0), False, world, roads, args)
@@ -184,9 +183,7 @@ def intersection_task(
         duration=13.0,
         lateral=False,
         target_speeds=(0.0, 4.5, 9.0),
-        distance_wanted=7.0,
-        comfort_acc_max=6.0,
-        comfort_acc_min=-3.0,
+        vehicle_ranges={"distance_wanted": (7.0, 7.0), "comfort_acc_max": (6.0, 6.0), "comfort_acc_min": (-3.0, -3.0)},
         regulated=True,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
         reward_speed_range=check_range("reward_speed_range", reward_speed_range),
