@@ -65,6 +65,7 @@ class MinGRU(nn.Module):
         Returns:
             (T, N, size) float32, within [-1, 1].
         """
-        gate = torch.sigmoid(self.gate(inputs))
+        gate, candidate = (layer(inputs).to(start.dtype) for layer in (self.gate, self.candidate))
+        gate = torch.sigmoid(gate)
         decay = (1 - gate) * ~fresh.unsqueeze(-1)
-        return scan(decay, gate * torch.tanh(self.candidate(inputs)), start)
+        return scan(decay, gate * torch.tanh(candidate), start)

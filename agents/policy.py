@@ -43,7 +43,7 @@ PRECISIONS = ("auto", "bf16", "fp32")
 
 
 def uses_bfloat16(precision: str) -> bool:
-    """Whether the encoder computes in bfloat16: `auto` says yes where the CPU has it in hardware.
+    """Whether encoder and gates compute in bfloat16: `auto` says yes where the CPU has it in hardware.
 
     Raises:
         ValueError: the name is not one of PRECISIONS.
@@ -123,7 +123,8 @@ class PolicyConfig:
     distribution: str = "gaussian"
     """Of continuous actions: gaussian, state_gaussian (whose deviation the state tells), squashed (by tanh), beta."""
     precision: str = "auto"
-    """Of the encoder: bf16, fp32, or auto, which takes bf16 where the CPU has it in hardware."""
+    """Of the encoder and of the memory's gates: bf16, fp32, or auto, which takes bf16 where the CPU has it in
+    hardware."""
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -240,7 +241,8 @@ class ActorCritic(nn.Module):
         else:
             memory = self.start(len(hidden)) if memory is None else memory
             fresh = torch.zeros(1, len(hidden), dtype=torch.bool) if fresh is None else fresh
-            remembered = self.memory(hidden.unflatten(0, fresh.shape), memory, fresh)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
+                remembered = self.memory(hidden.unflatten(0, fresh.shape), memory, fresh)
             hidden, memory = torch.cat([hidden, remembered.flatten(0, 1)], 1), remembered[-1]
         return self._distribution(self.actor(hidden)), self.critic(hidden), memory
 

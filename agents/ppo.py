@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from visnav.agents.allocator import keep_freed_memory
 from visnav.agents.curiosity import Curiosity
 from visnav.agents.distributions import Distribution, Noise
 from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
@@ -218,6 +219,7 @@ class PPO:
             raise ValueError(f"PPO needs worlds with autoreset_mode NEXT_STEP, which keeps final frames; got {mode}")
         if envs.num_envs != config.num_envs:
             raise ValueError(f"config.num_envs is {config.num_envs}, but the batch has {envs.num_envs} worlds")
+        keep_freed_memory()
         self.envs, self.config, self.total_steps, self.ranks = envs, config, total_steps, ranks
         streams = 2 if config.curiosity else 1
         self.policy = ActorCritic(envs.single_observation_space, envs.single_action_space, config, streams, seed)

@@ -78,7 +78,7 @@ class RolloutBuffer:
     def _gather_sensor(self, name: str, index: Tensor) -> Tensor:
         flat, past = self.observations[name].flatten(0, 1), self._past[name]
         if past == 0:
-            return flat[index]
+            return flat.index_select(0, index)
         age = self.age.flatten()[index]
         frames = []
         for back in range(past, -1, -1):

@@ -4,12 +4,14 @@
     visnav benchmark --sections peers            (every peer that is installed: minigrid, EnvPool, NAVIX)
     visnav benchmark --sections first_person     (beside minigrid, ViZDoom and EnvPool's Procgen maze)
     visnav benchmark --sections driving          (roads, beside EnvPool and highway-env)
+    visnav benchmark --sections training         (PPO on two cores, beside Stable-Baselines3's)
     visnav benchmark --sections threads,levels,start
     make benchmark                               (everything, with the peers installed)
 
-One frame is one step of one world with its observation; random actions and automatic resets are part of it. All
-but `threads` runs on one pinned core. Contestants take turns, and a ratio is the median of the ratios of the turns:
-absolute figures drift with the machine's clock and its neighbours, ratios within a turn hardly do.
+One frame is one step of one world with its observation; random actions (in `training` those of a policy that learns)
+and automatic resets are part of it. All but `threads` and `training` runs on one pinned core. Contestants take turns,
+and a ratio is the median of the ratios of the turns: absolute figures drift with the machine's clock and its
+neighbours, ratios within a turn hardly do.
 """
 
 import argparse
@@ -21,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -45,7 +47,7 @@ from visnav.experiments.list import check_id
 DEFAULT_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 LEVELS_ID = "visnav/MiniGrid-Empty-Random-5x5-v0"  # short episodes, so that resets weigh most
 MAZE_ID = "visnav/Maze-PointGoal-9x9-v0"
-SECTIONS = ("frames", "peers", "first_person", "driving", "threads", "levels", "start")
+SECTIONS = ("frames", "peers", "first_person", "driving", "training", "threads", "levels", "start")
 FIRST_PERSON_BATCH = 256
 DRIVING_IDS = (
     "highway-v0", "highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v0", "racetrack-v0", "parking-v0",
@@ -63,10 +65,11 @@ class Row:
     name: str
     batch: int
     value: float
-    """Frames a second, or seconds in the section `start`."""
+    """Frames a second, or what `unit` says."""
     ratio: float | None = None
     """To the row above that `against` names: median of the turns."""
     against: str = ""
+    unit: str = "frames/s"
 
 
 # --- measuring ----------------------------------------------------------------------------------------------
@@ -205,6 +208,29 @@ def driving_duels() -> Iterator[tuple[str, Play, int, str, Play | None, int]]:
         yield f"visnav {name} birdseye {picture}", ours, DRIVING_BATCH, f"highway-env {name} image {picture}", peer, 1
 
 
+def training(options: argparse.Namespace) -> Iterator[Row]:
+    """PPO from pixels beside Stable-Baselines3's, and what of its time is neither worlds nor network."""
+    from visnav.experiments import benchmark_training as trainers  # needs torch, which the other sections do not
+
+    sizes = {name: trainers.WORLDS for name in trainers.CONTESTANTS}
+    sizes |= {name: trainers.FEW_WORLDS for name in sizes if name.endswith("minigrid pixels")}
+    sizes["visnav by default"] = trainers.PPOConfig().num_envs
+    for name, peer in (
+        ("visnav", "SB3"),
+        ("visnav recurrent", "visnav"),
+        ("visnav recurrent", "SB3 RecurrentPPO"),
+        ("visnav minigrid pixels", "SB3 minigrid pixels"),
+        ("visnav by default", "SB3 minigrid pixels"),
+    ):
+        with ExitStack() as stack:
+            ours, theirs = (stack.enter_context(trainers.process(one)) for one in (name, peer))
+            if ours is None or theirs is None:
+                print(f"{peer}: not installed", file=sys.stderr)
+            else:
+                yield from compared("training", {name: ours, peer: theirs}, (sizes[name], sizes[peer]), options)
+    yield Row("training", "visnav, share of the trainer itself", trainers.WORLDS, trainers.own_share(), unit="%")
+
+
 def threads(options: argparse.Namespace) -> Iterator[Row]:
     """Two threads against one."""
     if batch.available_cpus() < 2:
@@ -248,8 +274,8 @@ def start(options: argparse.Namespace) -> Iterator[Row]:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
             return float(done.stdout)
 
-        yield Row("start", "very first, compiling", 1, seconds())
-        yield Row("start", f"warm, median of {STARTS}", 1, median(seconds() for _ in range(STARTS)))
+        yield Row("start", "very first, compiling", 1, seconds(), unit="s")
+        yield Row("start", f"warm, median of {STARTS}", 1, median(seconds() for _ in range(STARTS)), unit="s")
 
 
 RUN = {
@@ -257,6 +283,7 @@ RUN = {
     "peers": peers,
     "first_person": first_person,
     "driving": driving,
+    "training": training,
     "threads": threads,
     "levels": levels,
     "start": start,
@@ -265,8 +292,8 @@ RUN = {
 
 def line(row: Row) -> str:
     """A row for people."""
-    if row.section == "start":
-        return f"{row.name:<34}{row.value:>10.2f} s"
+    if row.unit != "frames/s":
+        return f"{row.name:<42}{row.value:>10.2f} {row.unit}"
     text = f"{row.name:<42}{row.batch:>6}{row.value:>14,.0f} frames/s"
     return f"{row.name} / {row.against}: {row.ratio:.2f} x" if row.ratio is not None else text
 
@@ -315,7 +342,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = []
     for name in options.sections:
         print(f"\n{name}: {(RUN[name].__doc__ or '').splitlines()[0]}")
-        with pinned(2 if name == "threads" else 1):
+        with pinned(2 if name in ("threads", "training") else 1):
             for row in RUN[name](options):
                 rows.append(row)
                 print(line(row), flush=True)

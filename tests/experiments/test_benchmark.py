@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visnav.experiments import benchmark
+from visnav.experiments import benchmark, benchmark_training
 from visnav.experiments.benchmark import pinned, rate, take_turns
 from visnav.experiments.benchmark_players import CHUNK, Play, minigrid_single, ready_made_levels, visnav_batch
 
@@ -106,6 +106,26 @@ def test_roads_are_measured_beside_their_peers(capsys: pytest.CaptureFixture[str
         assert words in printed
 
 
+@pytest.mark.peer
+@pytest.mark.slow
+def test_training_is_measured_beside_stable_baselines3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sb3_contrib")
+    path = tmp_path / "rows.json"
+    assert benchmark.main(["--sections", "training", "--json", str(path), *SHORT]) == 0
+    printed = capsys.readouterr().out
+    for pair in ("/ SB3: ", "recurrent / SB3 RecurrentPPO: ", "by default / SB3 minigrid pixels: "):
+        assert f"visnav {pair}" in printed
+    *_, share = json.loads(path.read_text())["rows"]
+    assert share["unit"] == "%"
+    assert 0 < share["value"] < 50
+
+
+def test_a_trainer_whose_package_is_missing_does_not_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(benchmark_training.CONTESTANTS, "SB3", ("no_such_package", benchmark_training.sb3))
+    with benchmark_training.process("SB3") as play:
+        assert play is None
+
+
 def test_an_id_that_the_original_lacks_has_no_peer() -> None:
     assert minigrid_single("visnav/MiniGrid-Unheard-Of-v0", "tiles") is None
 
@@ -115,7 +135,7 @@ def test_an_id_that_the_original_lacks_has_no_peer() -> None:
     [
         (["--batch-sizes", "0"], "whole numbers"),
         (["--batch-sizes", "many"], "whole numbers"),
-        (["--sections", "speed"], "frames, peers, first_person, driving, threads, levels, start"),
+        (["--sections", "speed"], "frames, peers, first_person, driving, training, threads, levels, start"),
         (["--seconds", "0"], "greater than 0"),
     ],
 )
