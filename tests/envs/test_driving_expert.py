@@ -96,11 +96,11 @@ def test_expert_watches_cross_traffic() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env_id", ["intersection-v0", "intersection-v1"])
-def test_expert_crosses_unseen_intersections(env_id: str) -> None:
+@pytest.mark.parametrize(("env_id", "least_arrivals"), [("intersection-v0", 0.85), ("intersection-v1", 0.95)])
+def test_expert_crosses_unseen_intersections(env_id: str, least_arrivals: float) -> None:
     crashes, arrivals = crossed(env_id, 200)
     assert crashes <= 0.02
-    assert arrivals >= 0.9
+    assert arrivals >= least_arrivals
 
 
 @pytest.mark.parametrize(("action", "longitudinal"), [("DiscreteAction", False), ("ContinuousAction", True)])
