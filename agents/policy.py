@@ -143,6 +143,8 @@ class PolicyConfig:
 class ActorCritic(nn.Module):
     """Policy and value on one encoder, a hidden layer where several sensors meet, and a memory where asked for.
 
+    What was seen and what is remembered meet in a hidden layer of their own.
+
     Args:
         observation_space: of one world, not of the batch: Box or Dict.
         action_space: Discrete, or Box, whose actions are drawn in [-1, 1] and stretched to its bounds.
@@ -186,7 +188,10 @@ class ActorCritic(nn.Module):
         if len(self.sensors) > 1:
             self.trunk, size = nn.Sequential(nn.Linear(size, 256), nn.ReLU()), 256
         self.memory = MinGRU(size, config.memory) if config.memory else None
-        size += config.memory
+        self.recall: nn.Module = nn.Identity()
+        if config.memory:
+            # What to do may depend on what is seen and on what was seen together, such as whether they are the same.
+            self.recall, size = nn.Sequential(nn.Linear(size + config.memory, 256), nn.ReLU()), 256
         self.actor = nn.Linear(size, self._actor_outputs(action_space))
         self.critic = nn.Linear(size, values)
         # Orthogonal weights, zero biases, a nearly uniform first policy: Andrychowicz et al. 2021 (arXiv:2006.05990).
@@ -243,7 +248,8 @@ class ActorCritic(nn.Module):
             fresh = torch.zeros(1, len(hidden), dtype=torch.bool) if fresh is None else fresh
             with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
                 remembered = self.memory(hidden.unflatten(0, fresh.shape), memory, fresh)
-            hidden, memory = torch.cat([hidden, remembered.flatten(0, 1)], 1), remembered[-1]
+                hidden = self.recall(torch.cat([hidden, remembered.flatten(0, 1)], 1)).float()
+            memory = remembered[-1]
         return self._distribution(self.actor(hidden)), self.critic(hidden), memory
 
     def hidden(self, observation: dict[str, Tensor]) -> Tensor:

@@ -233,16 +233,38 @@ def shuffle(rng, values, count):  # type: ignore[no-untyped-def]
         values[other] = kept
 
 
+# --- hashes ----------------------------------------------------------------------------------------------------
+
+HASH_START = np.uint64(0xCBF29CE484222325)  # what a digest of nothing is, by FNV-1a with 64 bits
+
+
+@jit
+def digested(digest, value):  # type: ignore[no-untyped-def]
+    """The digest (uint64, HASH_START at first) of what it is of and one whole number more: a step of FNV-1a, 64 bits.
+
+    Fowler, Noll, Vo 1991; whole numbers are taken where FNV takes bytes.
+    """
+    return (digest ^ np.uint64(value)) * np.uint64(0x100000001B3)
+
+
+@jit
+def mixed(digest):  # type: ignore[no-untyped-def]
+    """A uint64 whose every bit depends on every bit of `digest`: the end of SplitMix64.
+
+    Steele, Lea, Flood 2014, "Fast Splittable Pseudorandom Number Generators".
+    """
+    digest = (digest ^ (digest >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    digest = (digest ^ (digest >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return digest ^ (digest >> np.uint64(31))
+
+
 # --- looks of levels: no stream, a function of the level's number ---------------------------------------------
 
 
 @jit
 def level_hash(number, salt):  # type: ignore[no-untyped-def]
     """SplitMix64 of a level's number, another stream for each salt."""
-    z = np.uint64(number) + np.uint64(salt + 1) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    return mixed(np.uint64(number) + np.uint64(salt + 1) * np.uint64(0x9E3779B97F4A7C15))
 
 
 @jit

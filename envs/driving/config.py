@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from visnav.envs.checks import check_flag, check_name, check_numbers, check_range, check_real, check_whole, unknown_name
-from visnav.envs.driving.world import MAX_SPEED, Task
+from visnav.envs.driving.world import AGGRESSIVE, DEFENSIVE, IDM, LINEAR, MAX_SPEED, Task
 
 ACTIONS = ("DiscreteMetaAction", "ContinuousAction", "DiscreteAction")
 ACTION_DEFAULTS: dict[str, Any] = {  # of `highway_env/envs/common/action.py`; each is a field of `Task`
@@ -21,6 +23,32 @@ ACTION_DEFAULTS: dict[str, Any] = {  # of `highway_env/envs/common/action.py`; e
     "actions_per_axis": 3,
     "dynamical": False,
 }
+VEHICLE_BOUNDS = {  # least and most of what vehicles may draw
+    "length": (1.0, 20.0),  # m; also the distance between the axles
+    "width": (0.5, 3.0),  # m
+    "mass": (0.1, 10.0),  # kg, of ego's dynamic bicycle; the original's has 1 kg
+    "cornering_stiffness": (1.0, 100.0),  # N/rad of one tyre of it; the original's has 15
+    "distance_wanted": (5.0, 50.0),  # m between middles of two cars of 5 m that queue; the original's is 10
+    "time_wanted": (0.0, 10.0),  # s, headway; the original's is 1.5, and 2.5 of linear traffic
+    "comfort_acc_max": (0.1, 6.0),  # m/s²; the original's is 3
+    "comfort_acc_min": (-10.0, -0.1),  # m/s²; the original's is -5
+}
+IDM_VEHICLE = "highway_env.vehicle.behavior.IDMVehicle"
+TRAFFIC = {  # what `other_vehicles_type` may be
+    IDM_VEHICLE: IDM,
+    "highway_env.vehicle.behavior.LinearVehicle": LINEAR,
+    "highway_env.vehicle.behavior.AggressiveVehicle": AGGRESSIVE,
+    "highway_env.vehicle.behavior.DefensiveVehicle": DEFENSIVE,
+}
+
+
+def traffic_kind(other_vehicles_type: str) -> int:
+    """The behaviour that spawn functions give to traffic of this class, one of TRAFFIC.
+
+    Raises:
+        ValueError: another one.
+    """
+    return TRAFFIC[check_name("other_vehicles_type", other_vehicles_type, TRAFFIC)]
 
 
 def action_fields(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +80,28 @@ def action_fields(action: Mapping[str, Any]) -> dict[str, Any]:
     return {"action": check_name("type of action", action["type"], ACTIONS), **fields}
 
 
+def check_vehicle_ranges(vehicle_ranges: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """(low, high) by name of VEHICLE_BOUNDS, as floats.
+
+    Raises:
+        TypeError: an unknown name.
+        ValueError: no mapping, no pair of numbers, or beyond the bounds.
+    """
+    if not isinstance(vehicle_ranges, Mapping):
+        raise ValueError(f"vehicle_ranges is a mapping from names to (low, high); got {vehicle_ranges!r}")
+    ranges = {}
+    for name, pair in vehicle_ranges.items():
+        if name not in VEHICLE_BOUNDS:
+            raise TypeError(unknown_name("name in vehicle_ranges:", name, VEHICLE_BOUNDS))
+        least, most = VEHICLE_BOUNDS[name]
+        is_pair = isinstance(pair, (Sequence, np.ndarray)) and not isinstance(pair, str) and len(pair) == 2
+        low, high = (check_real(f"{name} in vehicle_ranges", end) for end in pair) if is_pair else (1.0, 0.0)
+        if not least <= low <= high <= most:
+            raise ValueError(f"{name} in vehicle_ranges is (low, high), {least:g} to {most:g}; got {pair!r}")
+        ranges[name] = low, high
+    return ranges
+
+
 def configured(
     task: Task,
     action: Mapping[str, Any] | None = None,
@@ -59,14 +109,16 @@ def configured(
     simulation_frequency: int | None = None,
     policy_frequency: int | None = None,
     neighbour_vehicles_connected_lanes: bool | None = None,
+    vehicle_ranges: Mapping[str, Any] | None = None,
 ) -> Task:
-    """The task with what is given of highway-env's configuration; None leaves what the task has.
+    """The task with what is given of highway-env's configuration, and of `vehicle_ranges`; None leaves what it has.
 
     Args:
         action: see `action_fields`; it replaces the task's as a whole.
         duration: s until truncation.
         simulation_frequency, policy_frequency: Hz; the former is at least the latter.
         neighbour_vehicles_connected_lanes: whether drivers look beyond the ends of their lanes.
+        vehicle_ranges: see `check_vehicle_ranges`; those of the task that are not named stay.
 
     Raises:
         TypeError, ValueError: an unknown name, or an impossible value.
@@ -82,6 +134,8 @@ def configured(
     if neighbour_vehicles_connected_lanes is not None:
         flag = check_flag("neighbour_vehicles_connected_lanes", neighbour_vehicles_connected_lanes)
         changes["connected_neighbours"] = flag
+    if vehicle_ranges is not None:
+        changes["vehicle_ranges"] = {**task.vehicle_ranges, **check_vehicle_ranges(vehicle_ranges)}
     changed = replace(task, **changes)
     if changed.policy_frequency > changed.simulation_frequency:
         raise ValueError(

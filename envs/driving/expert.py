@@ -1,7 +1,7 @@
 """Experts: what a good driver does next, for imitation, baselines and tests.
 
-With ContinuousAction it follows its route by pure pursuit, keeps its distance by IDM, and overtakes what is slow. Among
-discrete actions it searches, see `lookahead`.
+With ContinuousAction it follows its route by pure pursuit, keeps its distance by IDM, and overtakes what is slow; where
+traffic crosses its way it searches for its speed. Among discrete actions it searches, see `lookahead`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from visnav.envs.driving.control import clip, not_zero
 from visnav.envs.driving.lanes import lane_after, local_coordinates, position
 from visnav.envs.driving.lookahead import Lookahead
 from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.traffic import desired_gap
 from visnav.envs.driving.world import VEHICLE_LENGTH
 
 SIGHT = 80.0  # m ahead that an expert looks along its way
@@ -147,7 +148,7 @@ def _pursue(i, lane, world, roads, tables, params):  # type: ignore[no-untyped-d
     cos, sin = math.cos(world.vehicles.heading[i, 0]), math.sin(world.vehicles.heading[i, 0])
     forward, right = dx * cos + dy * sin, dy * cos - dx * sin
     distance = math.sqrt(dx * dx + dy * dy)
-    ratio = VEHICLE_LENGTH / distance
+    ratio = world.vehicles.length[i, 0] / distance
     tan_slip = ratio * right / not_zero(distance + ratio * forward)
     return math.atan(2 * tan_slip)
 
@@ -163,13 +164,10 @@ def _follow(i, lane, world, roads, tables, params):  # type: ignore[no-untyped-d
     wanted = 1 - ratio * ratio * ratio * ratio
     gap, front = _ahead(i, lane, world, roads, tables)
     if front >= 0:
-        turned = world.vehicles.heading[i, front] - world.vehicles.heading[i, 0]
-        approach = speed - world.vehicles.speed[i, front] * math.cos(turned)
-        root = 2 * math.sqrt(-params.comfort_acc_max * params.comfort_acc_min)
-        share = (params.distance_wanted + speed * params.time_wanted + speed * approach / root) / gap
+        share = desired_gap(i, 0, 0, front, world) / gap
         if share > 0:
             wanted -= share * share
-    return params.comfort_acc_max * wanted
+    return world.vehicles.comfort_acc_max[i, 0] * wanted
 
 
 @jit
@@ -189,6 +187,15 @@ def drive_rows(lo, hi, world, roads, tables, params, commands_out):  # type: ign
             commands_out[i, k] = steering
 
 
+def drive(simulation: DrivingSimulation) -> NDArray[np.float32]:
+    """(N, 1 or 2) float32: by pure pursuit and IDM, without a search, in worlds under direct control."""
+    axes = int(simulation.params.longitudinal) + int(simulation.params.lateral)
+    commands = np.zeros((simulation.num_envs, axes), np.float32)
+    state = simulation.world, simulation.roads, simulation.tables, simulation.params
+    batch.run(lambda lo, hi: drive_rows(lo, hi, *state, commands), simulation.num_envs, simulation.num_threads)
+    return commands
+
+
 class Expert:
     """Drives the worlds of a simulation.
 
@@ -203,15 +210,13 @@ class Expert:
         if simulation.params.goal_distance > 0:
             raise ValueError("the expert follows lanes and cannot park; use a task with a road ahead")
         self._simulation = simulation
-        self._lookahead = Lookahead(simulation) if isinstance(simulation.action_space, Discrete) else None
+        is_discrete = isinstance(simulation.action_space, Discrete)
+        self._lookahead: Lookahead | None = None
+        if is_discrete:
+            self._lookahead = Lookahead(simulation)
+        elif simulation.params.regulation_period > 0 and simulation.params.longitudinal:
+            self._lookahead = Lookahead(simulation, drive)
 
     def actions(self) -> NDArray[np.int64] | NDArray[np.float32]:
         """(N,) int64 or (N, 1 or 2) float32, as `DrivingSimulation.step` takes them."""
-        return self._drive() if self._lookahead is None else self._lookahead.actions()
-
-    def _drive(self) -> NDArray[np.float32]:
-        simulation = self._simulation
-        commands = np.zeros((simulation.num_envs, *(simulation.action_space.shape or ())), np.float32)
-        state = simulation.world, simulation.roads, simulation.tables, simulation.params
-        batch.run(lambda lo, hi: drive_rows(lo, hi, *state, commands), simulation.num_envs, simulation.num_threads)
-        return commands
+        return drive(self._simulation) if self._lookahead is None else self._lookahead.actions()

@@ -8,6 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.spawning import (
+    IDM_ACC_MAX,
+    IDM_ACC_MIN,
+    IDM_DISTANCE,
+    IDM_TIME,
+    TYRE_STIFFNESS,
+    UNIT_MASS,
+)
 from visnav.envs.driving.world import (
     AGGRESSIVE,
     DEFENSIVE,
@@ -36,7 +44,7 @@ PLAIN = ("Vehicle", "BicycleVehicle")  # ego under direct control; others of the
 def from_highway_env(env: Any, simulation: DrivingSimulation, slot: int = 0) -> dict[int, Any]:
     """Write the scene that a highway-env environment is in into a slot of ours, which then plays on in the same way.
 
-    The generator is that of the original, in the same state. The numbers of IDM are taken over for all slots:
+    The generator is that of the original, in the same state. The numbers of IDM are those of the scene's vehicles:
     intersection-v0 changes them in the original's classes, for every environment of the process.
 
     Args:
@@ -69,13 +77,6 @@ def from_highway_env(env: Any, simulation: DrivingSimulation, slot: int = 0) -> 
     things = dict(zip(places, [ego, *traffic, *objects], strict=True))
     for place, thing in things.items():
         _write(thing, vehicles[place], world.route[slot, place], lanes, segments, place == 0)
-    drivers = [vehicle for vehicle in traffic if hasattr(vehicle, "DISTANCE_WANTED")]
-    if drivers:
-        simulation.params = simulation.params._replace(
-            distance_wanted=float(drivers[0].DISTANCE_WANTED),
-            comfort_acc_max=float(drivers[0].COMFORT_ACC_MAX),
-            comfort_acc_min=float(drivers[0].COMFORT_ACC_MIN),
-        )
     world.road[slot] = 0
     world.ego_turn[slot] = original.road.vehicles.index(ego)
     world.speed_index[slot] = getattr(ego, "speed_index", 0)
@@ -120,6 +121,12 @@ def _write(
     vehicle.x, vehicle.y = thing.position
     vehicle.heading, vehicle.speed = thing.heading, thing.speed
     vehicle.length, vehicle.width = thing.LENGTH, thing.WIDTH
+    vehicle.mass = 0.0 if kind in ("Obstacle", "Landmark") else getattr(thing, "MASS", UNIT_MASS)
+    vehicle.cornering_stiffness = getattr(thing, "FRICTION_FRONT", TYRE_STIFFNESS)
+    vehicle.distance_wanted = getattr(thing, "DISTANCE_WANTED", IDM_DISTANCE)
+    vehicle.time_wanted = getattr(thing, "TIME_WANTED", IDM_TIME)
+    vehicle.comfort_acc_max = getattr(thing, "COMFORT_ACC_MAX", IDM_ACC_MAX)
+    vehicle.comfort_acc_min = getattr(thing, "COMFORT_ACC_MIN", IDM_ACC_MIN)
     vehicle.lane = lanes[tuple(thing.lane_index)]
     vehicle.target_lane = lanes[tuple(getattr(thing, "target_lane_index", thing.lane_index))]
     vehicle.target_speed = getattr(thing, "target_speed", thing.speed)

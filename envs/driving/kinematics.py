@@ -25,7 +25,6 @@ from visnav.envs.driving.world import (
     LANE_WIDTH,
     MAX_SPEED,
     OBSTACLE,
-    VEHICLE_LENGTH,
     Reals,
     Roads,
 )
@@ -201,7 +200,7 @@ def _is_seen(i, v, world, tables, view):  # type: ignore[no-untyped-def]
     is_object = world.vehicles.behaviour[i, v] in (OBSTACLE, LANDMARK)
     if is_object and not view.include_obstacles:
         return False
-    return (view.see_behind and not is_object) or gap_between(i, 0, v, world, tables) > -2 * VEHICLE_LENGTH
+    return (view.see_behind and not is_object) or gap_between(i, 0, v, world, tables) > -2 * world.vehicles.length[i, 0]
 
 
 @jit

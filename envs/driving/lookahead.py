@@ -1,19 +1,27 @@
-"""Search among discrete actions: they are played in copies of the worlds, by the rules, traffic included."""
+"""Search among actions: they are played in copies of the worlds, by the rules, traffic included.
+
+Discrete actions are searched themselves. Under continuous control it is the speed that is searched, while another
+steers.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visnav.envs.driving import loops
 from visnav.envs.driving.simulation import DrivingSimulation
-from visnav.envs.driving.world import DISCRETE_ACTION, EXIT, PLAYING, World
+from visnav.envs.driving.world import CONTINUOUS_ACTION, DISCRETE_ACTION, EXIT, PLAYING, World
 
 HORIZON = 12  # policy steps ahead
 WIDTH = 8  # states of a world that are kept from step to step: half of them the best, half the most cautious
 AIMING_WIDTH = 16  # likewise where a lane is to be reached, for which few ways are in time
 CELL = 8.0  # m/s · policy step: states of one target lane and speed that are nearer than this are not told apart
 HEADING_CELL = 0.2  # rad; likewise, where actions steer
+SPEEDS = 2.5  # m/s between the speeds that are searched under continuous control
 CHUNK = 32  # worlds that are searched at a time, which bounds the memory of their copies
 
 
@@ -24,41 +32,54 @@ class Lookahead:
     are the worst, which are slow or in the wrong lane: the ways out where the best end in a crash.
 
     Args:
-        simulation: whose worlds are searched; its actions are discrete.
+        simulation: whose worlds are searched.
+        drive: gives a driver's commands (N, 1 or 2) in the worlds of a simulation, for continuous actions; the first of
+            each, its acceleration, is replaced.
     """
 
-    def __init__(self, simulation: DrivingSimulation) -> None:
+    def __init__(
+        self, simulation: DrivingSimulation, drive: Callable[[DrivingSimulation], NDArray[np.float32]] | None = None
+    ) -> None:
         self._simulation = simulation
+        self._drive = drive
+        limit = np.nan_to_num(simulation.roads.lanes.speed_limit).max() or simulation.params.max_speed
+        self._speeds = np.arange(0.0, limit + SPEEDS / 2, SPEEDS)  # m/s
         self._nearness = _nearness_to_exits(simulation)
         self._width = AIMING_WIDTH if self._nearness.any() else WIDTH
-        rows = min(CHUNK, simulation.num_envs) * self._width * simulation.num_actions
+        choices = simulation.num_actions if drive is None else len(self._speeds)
+        rows = min(CHUNK, simulation.num_envs) * self._width * choices
         self._copies = DrivingSimulation(simulation.task, rows, camera="kinematics", num_threads=simulation.num_threads)
         self._copies.params = simulation.params
 
-    def actions(self) -> NDArray[np.int64]:
-        """(N,) the first action of the best plan that is found for each world."""
+    def actions(self) -> NDArray[Any]:
+        """(N,) int64 or (N, 1 or 2) float32, as `DrivingSimulation.step` takes them.
+
+        The first action of the best plan that is found for each world.
+        """
         slots = np.arange(self._simulation.num_envs)
         chunks = [self._search(slots[lo : lo + CHUNK]) for lo in range(0, len(slots), CHUNK)]
         return np.concatenate(chunks)
 
-    def _search(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(len(slots),) actions; where every plan crashes, that of a plan that does so last."""
+    def _search(self, slots: NDArray[np.int64]) -> NDArray[Any]:
+        """(len(slots), …) actions; where every plan crashes, that of a plan that does so last."""
         state = World._make(array[slots] for array in self._simulation.world)
         world = np.arange(len(slots))  # of each state that is kept
-        first = np.zeros(len(slots), np.int64)  # the action that it began with
         value, reward = np.zeros((2, len(slots)))  # rewards since, and the last of them
-        chosen = np.zeros(len(slots), np.int64)
         for depth in range(HORIZON):
-            parent, action = self._choices(state)
+            parent, choice = self._choices(state)
             part = self._copies.first_rows(len(parent))
             for array, source in zip(part.world, state, strict=True):
                 array[...] = source[parent]
             loops.locate_rows(0, len(parent), part.world, part.roads, part.tables)
+            action = choice if self._drive is None else self._at_speed(part, choice)
+            if depth == 0:
+                first, chosen = action, action[np.searchsorted(parent, np.arange(len(slots)))]
+            else:
+                first = first[parent]
             playing = part.world.phase == PLAYING
             outcome = part.step(action, None, False)
             reward = np.where(playing, outcome.reward, reward[parent])  # what is over counts on as it ended
             value, world = value[parent] + reward, world[parent]
-            first = first[parent] if depth else action
             lost = playing & (part.world.vehicles.crashed[:, 0] | (outcome.terminated & ~outcome.success))
             score = value + self._nearness[part.world.road, part.world.vehicles.target_lane[:, 0]]
             kept = _beam(world, score, _cells(part), np.flatnonzero(~lost), self._width)
@@ -70,8 +91,20 @@ class Lookahead:
             chosen[alive] = first[best]
         return chosen
 
+    def _at_speed(self, part: DrivingSimulation, choice: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The driver's commands in the worlds of `part`, at the accelerations that lead to the speeds chosen."""
+        assert self._drive is not None
+        commands, params = self._drive(part), part.params
+        wanted = (self._speeds[choice] - part.world.vehicles.speed[:, 0]) / params.policy_dt
+        span = params.acceleration_high - params.acceleration_low
+        commands[:, 0] = np.clip(2 * (wanted - params.acceleration_low) / span - 1, -1, 1)
+        return commands
+
     def _choices(self, state: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(row of `state`, action): all that may make a difference, by row."""
+        """(row of `state`, number of an action, or of one of the speeds): all that may make a difference, by row."""
+        if self._drive is not None:
+            row, choice = np.divmod(np.arange(len(state.road) * len(self._speeds)), len(self._speeds))
+            return row, choice
         simulation = self._simulation
         roads, names = simulation.roads, simulation.action_names
         allowed = np.ones((len(state.road), simulation.num_actions), np.bool_)
@@ -101,6 +134,8 @@ def _cells(part: DrivingSimulation) -> NDArray[np.int64]:
     parts = [ego.target_lane, part.world.speed_index, part.world.phase, ego.x // size, ego.y // size]
     if part.params.action == DISCRETE_ACTION:
         parts[0] = ego.heading // HEADING_CELL
+    if part.params.action == CONTINUOUS_ACTION:
+        parts[1] = np.rint(ego.speed / SPEEDS)
     return np.stack(parts, axis=1).astype(np.int64)
 
 

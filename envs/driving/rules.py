@@ -26,6 +26,7 @@ from visnav.envs.driving.control import (
 )
 from visnav.envs.driving.lanes import is_on
 from visnav.envs.driving.regulation import regulate
+from visnav.envs.driving.spawning import fit_out
 from visnav.envs.driving.traffic import decide, has_targets
 from visnav.envs.driving.vehicles import move
 from visnav.envs.driving.world import (
@@ -63,6 +64,7 @@ from visnav.envs.driving.world import (
     TERMS,
 )
 from visnav.envs.levels import MAX_DRAWS, in_split
+from visnav.envs.rng import HASH_START, digested, mixed
 
 # --- step --------------------------------------------------------------------------------------------------------
 
@@ -276,6 +278,7 @@ def step(i, world, roads, tables, params, renew, args, commands, outcome):  # ty
             outcome.success[i] = _has_succeeded(i, command, world, roads, tables, params)
         if params.renewed:
             renew(i, world, roads, args)
+            fit_out(i, world, params)
             locate_all(i, world, roads, tables)
         if world.phase[i] == ENDED:
             break
@@ -284,21 +287,16 @@ def step(i, world, roads, tables, params, renew, args, commands, outcome):  # ty
 # --- reset -------------------------------------------------------------------------------------------------------
 
 
-_PRIME = np.uint64(0x100000001B3)  # of FNV-1a, 64 bits
-
-
 @jit
 def layout_hash(i, world):  # type: ignore[no-untyped-def]
     """FNV-1a, 64 bits, of the road of world i and of where everything on it is, to a millimetre; then SplitMix64."""
-    digest = (np.uint64(0xCBF29CE484222325) ^ np.uint64(world.road[i])) * _PRIME
+    digest = digested(HASH_START, world.road[i])
     for v in range(world.vehicles.shape[1]):
         if world.vehicles.present[i, v]:
-            digest = (digest ^ np.uint64(np.int64(1000 * world.vehicles.x[i, v]))) * _PRIME
-            digest = (digest ^ np.uint64(np.int64(1000 * world.vehicles.y[i, v]))) * _PRIME
-            digest = (digest ^ np.uint64(np.int64(1000 * world.vehicles.heading[i, v]))) * _PRIME
-    digest = (digest ^ (digest >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    digest = (digest ^ (digest >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return digest ^ (digest >> np.uint64(31))
+            digest = digested(digest, np.int64(1000 * world.vehicles.x[i, v]))
+            digest = digested(digest, np.int64(1000 * world.vehicles.y[i, v]))
+            digest = digested(digest, np.int64(1000 * world.vehicles.heading[i, v]))
+    return mixed(digest)
 
 
 @jit
@@ -313,11 +311,13 @@ def make_level(i, number, world, roads, tables, slots, params, spawn, enter, arg
     world.time[i] = 0.0
     world.ego_turn[i] = 0
     spawn(i, world, roads, args)
+    fit_out(i, world, params)
     if params.warm_up > 0:
         locate_all(i, world, roads, tables)
         for _ in range(params.warm_up):
             substep(i, IDLE, world, roads, tables, params)
         enter(i, world, roads, args)
+        fit_out(i, world, params)
     if is_meta(params):
         world.vehicles.behaviour[i, 0] = EGO_META
         world.speed_index[i] = target_index(world.vehicles.target_speed[i, 0], params)

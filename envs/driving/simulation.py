@@ -38,6 +38,7 @@ from visnav.envs.driving.world import (
     REAL,
     TERMS,
     UNSTARTED,
+    VEHICLE_NUMBERS,
     Outcome,
     Params,
     Slots,
@@ -80,6 +81,8 @@ class DrivingSimulation:
             `visnav.envs.driving.kinematics`; it replaces the task's as a whole.
         action, duration, simulation_frequency, policy_frequency, neighbour_vehicles_connected_lanes: as in
             highway-env's configuration, see `visnav.envs.driving.config.configured`.
+        vehicle_ranges: (low, high) by name: what every vehicle's sizes, mass, tyres and driver are drawn from, see
+            `visnav.envs.driving.config.VEHICLE_BOUNDS`.
         action_repeat: policy steps per step.
         num_threads: threads that share the rows.
         **options: fields of `CameraOptions`.
@@ -87,7 +90,7 @@ class DrivingSimulation:
 
     KEYWORDS = (
         "camera", "sensors", "levels", "split", "max_steps", "observation", "action_repeat", "action", "duration",
-        "simulation_frequency", "policy_frequency", "neighbour_vehicles_connected_lanes",
+        "simulation_frequency", "policy_frequency", "neighbour_vehicles_connected_lanes", "vehicle_ranges",
         *(option.name for option in fields(CameraOptions)),
     )  # fmt: skip  # of `gym.make`
 
@@ -107,13 +110,15 @@ class DrivingSimulation:
         simulation_frequency: int | None = None,
         policy_frequency: int | None = None,
         neighbour_vehicles_connected_lanes: bool | None = None,
+        vehicle_ranges: Mapping[str, Sequence[float]] | None = None,
         action_repeat: int = 1,
         num_threads: int = 1,
         **options: Any,
     ) -> None:
         task = configured(
-            task, action, duration, simulation_frequency, policy_frequency, neighbour_vehicles_connected_lanes
-        )
+            task, action, duration, simulation_frequency, policy_frequency, neighbour_vehicles_connected_lanes,
+            vehicle_ranges,
+        )  # fmt: skip
         max_steps = task.max_steps if max_steps is None else check_whole("max_steps", max_steps, 1)
         self.task = task
         self.num_envs = num_envs
@@ -436,10 +441,7 @@ def make_params(task: Task, action_repeat: int = 1) -> Params:
         dynamical=task.dynamical,
         min_speed=float(task.speed_range[0]),
         max_speed=float(task.speed_range[1]),
-        distance_wanted=float(task.distance_wanted),
-        time_wanted=float(task.time_wanted),
-        comfort_acc_max=float(task.comfort_acc_max),
-        comfort_acc_min=float(task.comfort_acc_min),
+        vehicle_ranges=np.array([task.vehicle_ranges.get(name, (np.nan, np.nan)) for name in VEHICLE_NUMBERS], REAL),
         connected_neighbours=task.connected_neighbours,
         regulation_period=max(1, int(task.simulation_frequency / FREQUENCY)) if task.regulated else 0,
         warm_up=round(task.warm_up * task.simulation_frequency),

@@ -34,9 +34,9 @@ from visnav.envs.driving.world import (
     OBSTACLE,
     SLOWER,
     TAU_PURSUIT,
+    VEHICLE_LENGTH,
 )
 
-LINEAR_TIME_WANTED = 2.5  # s
 CAREFUL_MIN_ACC_GAIN = 1.0  # m/s², of aggressive and defensive traffic
 
 
@@ -130,19 +130,38 @@ def gap_between(i, v, o, world, tables):  # type: ignore[no-untyped-def]
 
 
 @jit
-def desired_gap(i, v, front, time_wanted, world, params):  # type: ignore[no-untyped-def]
-    """s* in m: d₀ + v T + v Δv / (2 √(a b)), of velocities along v's heading; not kept from being negative."""
+def _longer(i, v, world):  # type: ignore[no-untyped-def]
+    """m from the middle of v to its ends, beyond those of a car of VEHICLE_LENGTH; 0 of what stands."""
+    if world.vehicles.behaviour[i, v] in (OBSTACLE, LANDMARK):
+        return 0.0
+    return (world.vehicles.length[i, v] - VEHICLE_LENGTH) / 2
+
+
+@jit
+def jam_distance(i, driver, v, front, world):  # type: ignore[no-untyped-def]
+    """m between the middles of v and `front` that `driver`, if it were v, would keep in a jam."""
+    return world.vehicles.distance_wanted[i, driver] + _longer(i, v, world) + _longer(i, front, world)
+
+
+@jit
+def desired_gap(i, driver, v, front, world):  # type: ignore[no-untyped-def]
+    """s* in m that `driver`, if it were v, would keep to `front`: d₀ + v T + v Δv / (2 √(a b)).
+
+    Velocities are those along v's heading; the gap is not kept from being negative.
+    """
+    vehicles = world.vehicles
     speed, heading = world.vehicles.speed[i, v], world.vehicles.heading[i, v]
     approach = speed
     if world.vehicles.behaviour[i, front] != OBSTACLE:
         turned = world.vehicles.heading[i, front] - heading
         approach -= world.vehicles.speed[i, front] * (math.cos(turned) if turned != 0.0 else 1.0)
-    root = 2 * math.sqrt(-params.comfort_acc_max * params.comfort_acc_min)
-    return params.distance_wanted + speed * time_wanted + speed * approach / root
+    root = 2 * math.sqrt(-vehicles.comfort_acc_max[i, driver] * vehicles.comfort_acc_min[i, driver])
+    jam = jam_distance(i, driver, v, front, world)
+    return jam + speed * vehicles.time_wanted[i, driver] + speed * approach / root
 
 
 @jit
-def free_acceleration(i, driver, v, world, roads, params):  # type: ignore[no-untyped-def]
+def free_acceleration(i, driver, v, world, roads):  # type: ignore[no-untyped-def]
     """m/s² that `driver` would command if it were v on an empty road: IDM's a [1 - (v/v₀)^δ], or linear in v₀ - v."""
     vehicles = world.vehicles
     behaviour, speed = vehicles.behaviour[i, v], vehicles.speed[i, v]
@@ -153,14 +172,14 @@ def free_acceleration(i, driver, v, world, roads, params):  # type: ignore[no-un
     if not math.isnan(limit):
         target = clip(target, 0.0, limit)
     if speed <= 0:
-        return params.comfort_acc_max
+        return vehicles.comfort_acc_max[i, driver]
     ratio, delta = speed / abs(not_zero(target)), vehicles.delta[i, driver]
     excess = ratio * ratio * ratio * ratio if delta == 4.0 else math.pow(ratio, delta)
-    return params.comfort_acc_max * (1 - excess)
+    return vehicles.comfort_acc_max[i, driver] * (1 - excess)
 
 
 @jit
-def interaction(i, driver, v, front, world, tables, params):  # type: ignore[no-untyped-def]
+def interaction(i, driver, v, front, world, tables):  # type: ignore[no-untyped-def]
     """m/s² that `driver`, if it were v, would brake by for `front` (-1: nobody): IDM's a (s*/s)², or linear."""
     if front < 0:
         return 0.0
@@ -168,28 +187,29 @@ def interaction(i, driver, v, front, world, tables, params):  # type: ignore[no-
     gap = gap_between(i, v, front, world, tables)
     if is_linear(vehicles.behaviour[i, driver]):
         speed = vehicles.speed[i, v]
-        safe = params.distance_wanted + (speed if speed > 0 else 0.0) * LINEAR_TIME_WANTED
+        safe = jam_distance(i, driver, v, front, world)
+        safe += (speed if speed > 0 else 0.0) * vehicles.time_wanted[i, driver]
         approach = clip(vehicles.speed[i, front] - speed, -math.inf, 0.0)
         room = clip(gap - safe, -math.inf, 0.0)
         return -(vehicles.gain_approach[i, driver] * approach + vehicles.gain_room[i, driver] * room)
-    shortage = desired_gap(i, v, front, params.time_wanted, world, params) / not_zero(gap)
-    return params.comfort_acc_max * shortage * shortage
+    shortage = desired_gap(i, driver, v, front, world) / not_zero(gap)
+    return vehicles.comfort_acc_max[i, driver] * shortage * shortage
 
 
 @jit
-def acceleration(i, driver, v, front, world, roads, tables, params):  # type: ignore[no-untyped-def]
+def acceleration(i, driver, v, front, world, roads, tables):  # type: ignore[no-untyped-def]
     """m/s² that `driver` would command if it were v behind `front`; 0 of nobody (v = -1), and of what stands."""
     if v < 0:
         return 0.0
     stands = world.vehicles.behaviour[i, v] in (OBSTACLE, LANDMARK)
     if stands and not is_linear(world.vehicles.behaviour[i, driver]):
         return 0.0
-    braking = interaction(i, driver, v, front, world, tables, params)
-    return free_acceleration(i, driver, v, world, roads, params) - braking
+    braking = interaction(i, driver, v, front, world, tables)
+    return free_acceleration(i, driver, v, world, roads) - braking
 
 
 @jit
-def _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):  # type: ignore[no-untyped-def]
+def _is_of_advantage(i, v, lane, braking, braking_here, world, roads):  # type: ignore[no-untyped-def]
     """Whether its route leads vehicle v to `lane`, where it brakes by `braking`, or it brakes less there than here."""
     at = np.int64(world.vehicles.route_at[i, v])
     if at < world.route.shape[2] and world.route[i, v, at, 0] >= 0 and world.route[i, v, at, 1] >= 0:
@@ -198,7 +218,7 @@ def _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):  
         change = np.int64(roads.lanes.number[r, lane]) - target
         planned = np.int64(world.route[i, v, at, 1]) - target
         is_same_way = (change > 0) == (planned > 0) and (change < 0) == (planned < 0)
-        there = free_acceleration(i, v, v, world, roads, params) - braking
+        there = free_acceleration(i, v, v, world, roads) - braking
         return is_same_way and there >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
     gain = braking_here - braking
     is_careful = world.vehicles.behaviour[i, v] in (AGGRESSIVE, DEFENSIVE)
@@ -206,30 +226,29 @@ def _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):  
 
 
 @jit
-def _is_safe(i, v, rear, world, roads, tables, params):  # type: ignore[no-untyped-def]
+def _is_safe(i, v, rear, world, roads, tables):  # type: ignore[no-untyped-def]
     """Whether `rear` (-1: nobody) need not brake hard for vehicle v, as v itself would drive in its place."""
     vehicles = world.vehicles
     if rear >= 0 and not is_linear(vehicles.behaviour[i, v]) and vehicles.behaviour[i, rear] != OBSTACLE:
-        braking = interaction(i, v, rear, v, world, tables, params)
-        if braking > params.comfort_acc_max + LANE_CHANGE_MAX_BRAKING_IMPOSED:  # IDM wants no more than that maximum
+        braking = interaction(i, v, rear, v, world, tables)
+        if braking > vehicles.comfort_acc_max[i, v] + LANE_CHANGE_MAX_BRAKING_IMPOSED:  # IDM wants no more than it
             return False
-    return acceleration(i, v, rear, v, world, roads, tables, params) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
+    return acceleration(i, v, rear, v, world, roads, tables) >= -LANE_CHANGE_MAX_BRAKING_IMPOSED
 
 
 @jit
 def _mobil(i, v, lane, braking_here, world, roads, tables, params):  # type: ignore[no-untyped-def]
     """Whether vehicle v should change to `lane`: of advantage to itself, and safe for who is behind there."""
     front, rear = neighbours(i, v, lane, world, roads, tables, params.connected_neighbours)
-    braking = interaction(i, v, v, front, world, tables, params)
-    if not _is_of_advantage(i, v, lane, braking, braking_here, world, roads, params):
+    braking = interaction(i, v, v, front, world, tables)
+    if not _is_of_advantage(i, v, lane, braking, braking_here, world, roads):
         return False
-    return _is_safe(i, v, rear, world, roads, tables, params)
+    return _is_safe(i, v, rear, world, roads, tables)
 
 
 @jit
-def _gives_way(i, v, world, tables, params):  # type: ignore[no-untyped-def]
+def _gives_way(i, v, world, tables):  # type: ignore[no-untyped-def]
     """Whether another one, just ahead, is changing to the lane that v is changing to."""
-    time_wanted = LINEAR_TIME_WANTED if is_linear(world.vehicles.behaviour[i, v]) else params.time_wanted
     target = world.vehicles.target_lane[i, v]
     for o in range(world.vehicles.shape[1]):
         if (
@@ -240,7 +259,7 @@ def _gives_way(i, v, world, tables, params):  # type: ignore[no-untyped-def]
             and has_targets(world.vehicles.behaviour[i, o])
         ):
             gap = gap_between(i, v, o, world, tables)
-            if 0 < gap < desired_gap(i, v, o, time_wanted, world, params):
+            if 0 < gap < desired_gap(i, v, v, o, world):
                 return True
     return False
 
@@ -254,7 +273,7 @@ def _choose_lane(i, v, braking, world, roads, tables, params):  # type: ignore[n
     r, lane, target = world.road[i], np.int64(world.vehicles.lane[i, v]), np.int64(world.vehicles.target_lane[i, v])
     segment = roads.lanes.segment[r, lane]
     if lane != target:
-        if segment == roads.lanes.segment[r, target] and _gives_way(i, v, world, tables, params):
+        if segment == roads.lanes.segment[r, target] and _gives_way(i, v, world, tables):
             world.vehicles.target_lane[i, v] = lane
         return
     if world.vehicles.timer[i, v] <= LANE_CHANGE_DELAY:
@@ -309,7 +328,7 @@ def decide(i, v, action, world, roads, tables, params):  # type: ignore[no-untyp
     braking = 0.0
     if not is_ego:
         front, _ = neighbours(i, v, np.int64(vehicles.lane[i, v]), world, roads, tables, params.connected_neighbours)
-        braking = interaction(i, v, v, front, world, tables, params)
+        braking = interaction(i, v, v, front, world, tables)
         if vehicles.lane_changes[i, v]:
             _choose_lane(i, v, braking, world, roads, tables, params)
     if is_linear(vehicles.behaviour[i, v]):
@@ -322,8 +341,8 @@ def decide(i, v, action, world, roads, tables, params):  # type: ignore[no-untyp
     target = np.int64(vehicles.target_lane[i, v])
     if vehicles.lane[i, v] != target:  # between lanes, be careful on both
         front, _ = neighbours(i, v, target, world, roads, tables, params.connected_neighbours)
-        needed = interaction(i, v, v, front, world, tables, params)
+        needed = interaction(i, v, v, front, world, tables)
         if needed > braking:
             braking = needed
-    command = free_acceleration(i, v, v, world, roads, params) - braking
+    command = free_acceleration(i, v, v, world, roads) - braking
     vehicles.acceleration[i, v] = clip(command, -ACC_MAX, ACC_MAX)

@@ -8,12 +8,8 @@ from __future__ import annotations
 import math
 
 from visnav.envs.batch import jit
-from visnav.envs.driving.world import MAX_SPEED, VEHICLE_LENGTH, VEHICLE_WIDTH
+from visnav.envs.driving.world import MAX_SPEED
 
-# dynamic bicycle (`highway_env/vehicle/dynamics.py`), per kg of mass
-HALF = VEHICLE_LENGTH / 2  # m from the middle to each axle
-INERTIA = 1 / 12 * (VEHICLE_LENGTH**2 + VEHICLE_WIDTH**2)  # m²
-FRICTION = 15.0  # N/rad of one tyre
 MAX_YAW_RATE = 2 * math.pi  # rad/s
 
 
@@ -60,26 +56,33 @@ def kinematic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _dynamic_rates(heading, speed, lateral, yaw_rate, steering):  # type: ignore[no-untyped-def]
-    """(ẋ, ẏ, lateral acceleration, yaw acceleration): linear tyres, Rajamani 2011, equations 2.21 to 2.28."""
+def _dynamic_rates(heading, speed, lateral, yaw_rate, steering, body):  # type: ignore[no-untyped-def]
+    """(ẋ, ẏ, lateral acceleration, yaw acceleration): linear tyres, Rajamani 2011, equations 2.21 to 2.28.
+
+    `body` is (m from the middle to each axle, moment of inertia in m², stiffness of an axle in m/s² per rad), where the
+    latter two are per kg.
+    """
+    half, inertia, stiffness = body
     if abs(speed) < 1:  # at walking pace, lateral speed and yaw rate die out
-        front = -lateral - INERTIA / HALF * yaw_rate
-        rear = -lateral + INERTIA / HALF * yaw_rate
+        front = -lateral - inertia / half * yaw_rate
+        rear = -lateral + inertia / half * yaw_rate
     else:
-        front = 2 * FRICTION * (steering - math.atan2(lateral + HALF * yaw_rate, speed))
-        rear = -2 * FRICTION * math.atan2(lateral - HALF * yaw_rate, speed)
+        front = stiffness * (steering - math.atan2(lateral + half * yaw_rate, speed))
+        rear = -stiffness * math.atan2(lateral - half * yaw_rate, speed)
     cos, sin = math.cos(heading), math.sin(heading)
     return (
         cos * speed - sin * lateral,
         sin * speed + cos * lateral,
         front + rear - yaw_rate * speed,
-        1 / INERTIA * (HALF * front - HALF * rear),
+        1 / inertia * (half * front - half * rear),
     )
 
 
 @jit
 def dynamic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
-    """Fourth-order Runge-Kutta step of a bicycle with linear tyres and unit mass (BicycleVehicle).
+    """Fourth-order Runge-Kutta step of a bicycle with linear tyres (`highway_env/vehicle/dynamics.py`).
+
+    Its axles are at its ends, and its mass is spread evenly over length and width.
 
     Between 1 and 4 m/s the tyres are too stiff for steps of 1/15 s, and the least difference grows a hundredfold in
     each: sums and products are those of the original, in its order.
@@ -91,14 +94,17 @@ def dynamic_bicycle(i, v, world, dt):  # type: ignore[no-untyped-def]
     steering, acceleration = world.vehicles.steering[i, v], world.vehicles.acceleration[i, v]
     heading, speed = world.vehicles.heading[i, v], world.vehicles.speed[i, v]
     lateral, yaw_rate = world.vehicles.lateral_speed[i, v], world.vehicles.yaw_rate[i, v]
-    dx1, dy1, dl1, dr1 = _dynamic_rates(heading, speed, lateral, yaw_rate, steering)
+    length, width = world.vehicles.length[i, v], world.vehicles.width[i, v]
+    stiffness = 2 * world.vehicles.cornering_stiffness[i, v] / world.vehicles.mass[i, v]
+    body = length / 2, 1 / 12 * (length * length + width * width), stiffness
+    dx1, dy1, dl1, dr1 = _dynamic_rates(heading, speed, lateral, yaw_rate, steering, body)
     half = dt / 2
     l2, r2 = lateral + dl1 * half, yaw_rate + dr1 * half
-    dx2, dy2, dl2, dr2 = _dynamic_rates(heading + yaw_rate * half, speed + acceleration * half, l2, r2, steering)
+    dx2, dy2, dl2, dr2 = _dynamic_rates(heading + yaw_rate * half, speed + acceleration * half, l2, r2, steering, body)
     l3, r3 = lateral + dl2 * half, yaw_rate + dr2 * half
-    dx3, dy3, dl3, dr3 = _dynamic_rates(heading + r2 * half, speed + acceleration * half, l3, r3, steering)
+    dx3, dy3, dl3, dr3 = _dynamic_rates(heading + r2 * half, speed + acceleration * half, l3, r3, steering, body)
     l4, r4 = lateral + dl3 * dt, yaw_rate + dr3 * dt
-    dx4, dy4, dl4, dr4 = _dynamic_rates(heading + r3 * dt, speed + acceleration * dt, l4, r4, steering)
+    dx4, dy4, dl4, dr4 = _dynamic_rates(heading + r3 * dt, speed + acceleration * dt, l4, r4, steering, body)
     world.vehicles.x[i, v] += dt / 6 * (dx1 + 2 * dx2 + 2 * dx3 + dx4)
     world.vehicles.y[i, v] += dt / 6 * (dy1 + 2 * dy2 + 2 * dy3 + dy4)
     world.vehicles.heading[i, v] = heading + dt / 6 * (yaw_rate + 2 * r2 + 2 * r3 + r4)

@@ -55,6 +55,13 @@ LANE_CHANGE_MAX_BRAKING_IMPOSED = 2.0  # m/s²
 LANE_CHANGE_DELAY = 1.0  # s
 DELTA_RANGE = (3.5, 4.5)  # of IDM's exponent, where it is random
 
+# numbers of single vehicles, each a field of VEHICLE that may be drawn from a range, by their place in `vehicle_ranges`
+LENGTH, WIDTH, MASS, CORNERING_STIFFNESS, DISTANCE_WANTED, TIME_WANTED, COMFORT_ACC_MAX, COMFORT_ACC_MIN = range(8)
+VEHICLE_NUMBERS = (
+    "length", "width", "mass", "cornering_stiffness", "distance_wanted", "time_wanted", "comfort_acc_max",
+    "comfort_acc_min",
+)  # fmt: skip
+
 # --- actions (`highway_env/envs/common/action.py`) ---------------------------------------------------------------
 
 META, META_LONGITUDINAL, META_LATERAL, CONTINUOUS_ACTION, DISCRETE_ACTION = range(5)
@@ -151,6 +158,12 @@ VEHICLE = np.dtype(
         ("yaw_rate", REAL),  # rad/s, of the dynamic bicycle
         ("impact_x", REAL),  # m that it is displaced by in its next substep, where `impacted`
         ("impact_y", REAL),
+        ("mass", REAL),  # kg; 0 of what stands, and of a vehicle until it is fitted (`spawning.fit_out`)
+        ("cornering_stiffness", REAL),  # N/rad, of one tyre of the dynamic bicycle
+        ("distance_wanted", REAL),  # m between middles, of two standing cars of VEHICLE_LENGTH
+        ("time_wanted", REAL),  # s, headway
+        ("comfort_acc_max", REAL),  # m/s²
+        ("comfort_acc_min", REAL),  # m/s², negative
         ("timer", REAL),  # s since the last lane change was thought of
         ("delta", REAL),  # exponent of IDM
         ("gain_speed", REAL),  # of linear traffic: acceleration per speed error
@@ -272,10 +285,7 @@ class Params(NamedTuple):
     dynamical: bool  # whether ego is a dynamic bicycle
     min_speed: float  # m/s, of ego
     max_speed: float
-    distance_wanted: float  # m, IDM's jam distance between middles
-    time_wanted: float  # s, IDM's headway
-    comfort_acc_max: float  # m/s²
-    comfort_acc_min: float  # m/s²
+    vehicle_ranges: Reals  # (len(VEHICLE_NUMBERS), 2) that vehicles draw from; NaN = as they were put
     connected_neighbours: bool  # whether neighbours are also sought on the segments before and after
     regulation_period: int  # substeps from one time that traffic yields by priority to the next, 0 = it never does
     warm_up: int  # substeps that traffic drives before the episode
@@ -328,6 +338,8 @@ class Task:
         target_speeds: m/s, two at least; of DiscreteMetaAction.
         acceleration_range, steering_range: m/s² and rad, of direct control; speed_range: m/s.
         dynamical: whether ego is a dynamic bicycle.
+        vehicle_ranges: by name of VEHICLE_NUMBERS, (low, high) that every vehicle's is drawn from; both the same for
+            all to have it. Numbers that are not named are those of `highway_env/vehicle/{behavior,dynamics}.py`.
         weights: of reward terms, by number (COLLISION, …); `info` has all of them, those that weigh 0 too.
         reward_speed_range: m/s that the speed terms map to [0, 1].
         reward_range: sums of terms that map to [0, 1]; None leaves the sum as it is.
@@ -360,10 +372,7 @@ class Task:
     speed_range: tuple[float, float] = (-MAX_SPEED, MAX_SPEED)
     actions_per_axis: int = 3
     dynamical: bool = False
-    distance_wanted: float = 10.0
-    time_wanted: float = 1.5
-    comfort_acc_max: float = 3.0
-    comfort_acc_min: float = -5.0
+    vehicle_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     connected_neighbours: bool = False
     regulated: bool = False
     weights: Mapping[int, float] = field(default_factory=dict)

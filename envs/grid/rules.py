@@ -54,6 +54,7 @@ from visnav.envs.grid.world import (
     whole,
 )
 from visnav.envs.levels import MAX_DRAWS, in_split
+from visnav.envs.rng import HASH_START, digested, mixed
 
 # --- step ---------------------------------------------------------------------------------------------------
 
@@ -262,7 +263,6 @@ def step(i, world, params, actions, outcome):  # type: ignore[no-untyped-def]
 # --- reset --------------------------------------------------------------------------------------------------
 
 _HALF, _QUARTER = np.float32(0.5), np.float32(math.pi / 2)
-_PRIME = np.uint64(0x100000001B3)  # of FNV-1a, 64 bits
 
 
 @jit
@@ -272,7 +272,7 @@ def _hash_contents(i, world, cell, digest):  # type: ignore[no-untyped-def]
         if kind_of(cell) != BOX:
             break
         cell = inside_box(i, world, cell)
-        digest = (digest ^ np.uint64(cell & LOOK)) * _PRIME
+        digest = digested(digest, cell & LOOK)
     return digest
 
 
@@ -282,22 +282,20 @@ def layout_hash(i, world):  # type: ignore[no-untyped-def]
 
     Finished as in SplitMix64.
     """
-    digest = np.uint64(0xCBF29CE484222325)
+    digest = HASH_START
     for y in range(world.cells.shape[1]):
         for x in range(world.cells.shape[2]):
-            digest = (digest ^ np.uint64(world.cells[i, y, x] & LOOK)) * _PRIME
+            digest = digested(digest, world.cells[i, y, x] & LOOK)
     if world.contents.shape[1] > 0:
         for y in range(world.cells.shape[1]):
             for x in range(world.cells.shape[2]):
                 digest = _hash_contents(i, world, np.int64(world.cells[i, y, x]), digest)
     for k in range(3):
-        digest = (digest ^ np.uint64(world.agent[i, k])) * _PRIME
+        digest = digested(digest, world.agent[i, k])
     if world.carrying[i] != 0:
-        digest = (digest ^ np.uint64(world.carrying[i] & LOOK)) * _PRIME
+        digest = digested(digest, world.carrying[i] & LOOK)
         digest = _hash_contents(i, world, np.int64(world.carrying[i]), digest)
-    digest = (digest ^ (digest >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    digest = (digest ^ (digest >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return digest ^ (digest >> np.uint64(31))
+    return mixed(digest)
 
 
 @jit

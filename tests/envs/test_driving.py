@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 import visnav.envs  # noqa: F401  (registers the IDs)
 from visnav.envs.driving.collisions import collide, collide_all
+from visnav.envs.driving.config import IDM_VEHICLE, TRAFFIC
 from visnav.envs.driving.control import order_lanes
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.loops import step_rows
 from visnav.envs.driving.simulation import DrivingSimulation
+from visnav.envs.driving.spawning import TYRE_STIFFNESS, UNIT_MASS
 from visnav.envs.driving.traffic import acceleration, desired_gap, neighbours
-from visnav.envs.driving.vehicles import HALF, dynamic_bicycle, kinematic_bicycle
+from visnav.envs.driving.vehicles import dynamic_bicycle, kinematic_bicycle
 from visnav.envs.driving.world import (
     EGO_DIRECT,
     IDM,
@@ -25,6 +27,7 @@ from visnav.envs.driving.world import (
     OBSTACLE,
     PARKED,
     VEHICLE_LENGTH,
+    VEHICLE_WIDTH,
     World,
     make_world,
 )
@@ -47,7 +50,8 @@ def one_vehicle(speed: float, steering: float = 0.0, acceleration: float = 0.0) 
     """A vehicle at the origin, heading along x."""
     world = make_world(1, 1, 1)
     ego = world.vehicles[0, 0]
-    ego.length, ego.behaviour, ego.present = VEHICLE_LENGTH, EGO_DIRECT, True
+    ego.length, ego.width, ego.behaviour, ego.present = VEHICLE_LENGTH, VEHICLE_WIDTH, EGO_DIRECT, True
+    ego.mass, ego.cornering_stiffness = UNIT_MASS, TYRE_STIFFNESS
     ego.speed, ego.steering, ego.acceleration = speed, steering, acceleration
     return world
 
@@ -69,19 +73,25 @@ def test_the_kinematic_bicycle_drives_its_circle() -> None:
     assert math.hypot(ego.x, ego.y) < 0.02
 
 
-def test_the_dynamic_bicycle_settles_on_the_circle_of_linear_tyres() -> None:
+@pytest.mark.parametrize(
+    ("length", "mass", "stiffness"), [(VEHICLE_LENGTH, UNIT_MASS, TYRE_STIFFNESS), (8.0, 3.0, 20.0), (3.0, 0.5, 6.0)]
+)
+def test_the_dynamic_bicycle_settles_on_the_circle_of_linear_tyres(
+    length: float, mass: float, stiffness: float
+) -> None:
     """Straight ahead in x, constant speed: yaw rate and lateral speed where both derivatives are zero."""
     speed, steering = 8.0, 0.05
     world = one_vehicle(speed, steering)
+    ego = world.vehicles[0, 0]
+    ego.length, ego.mass, ego.cornering_stiffness = length, mass, stiffness
     for _ in range(4000):
         dynamic_bicycle(0, 0, world, 0.01)
-    ego = world.vehicles[0, 0]
-    front = steering - math.atan2(ego.lateral_speed + HALF * ego.yaw_rate, speed)
-    rear = -math.atan2(ego.lateral_speed - HALF * ego.yaw_rate, speed)
+    front = steering - math.atan2(ego.lateral_speed + length / 2 * ego.yaw_rate, speed)
+    rear = -math.atan2(ego.lateral_speed - length / 2 * ego.yaw_rate, speed)
     assert front == pytest.approx(rear, abs=1e-9)  # no yaw acceleration: axles are equally far from the middle
-    assert 30 * (front + rear) == pytest.approx(ego.yaw_rate * speed, abs=1e-9)  # no lateral acceleration
+    assert 2 * stiffness * (front + rear) == pytest.approx(mass * ego.yaw_rate * speed, abs=1e-9)  # nor a lateral one
     # a neutral car: linearised, yaw rate = v δ / L
-    assert ego.yaw_rate == pytest.approx(speed * steering / VEHICLE_LENGTH, rel=0.01)
+    assert ego.yaw_rate == pytest.approx(speed * steering / length, rel=0.01)
 
 
 def test_braking_in_a_straight_line_takes_the_distance_of_the_formula() -> None:
@@ -185,9 +195,9 @@ def test_a_queue_settles_at_idms_equilibrium_gap() -> None:
     assert follower.speed == pytest.approx(20.0, abs=1e-6)
     wanted = 10 + 1.5 * 20
     assert leader.x - follower.x == pytest.approx(wanted / math.sqrt(1 - (20 / 28) ** 4), abs=1e-3)
-    world, params = simulation.world, simulation.params
-    assert desired_gap(0, 1, 0, params.time_wanted, world, params) == pytest.approx(wanted, abs=1e-5)
-    here = acceleration(0, 1, 1, 0, world, simulation.roads, simulation.tables, params)
+    world = simulation.world
+    assert desired_gap(0, 1, 1, 0, world) == pytest.approx(wanted, abs=1e-5)
+    here = acceleration(0, 1, 1, 0, world, simulation.roads, simulation.tables)
     assert here == pytest.approx(0, abs=1e-6)
 
 
@@ -297,6 +307,29 @@ def test_the_same_seed_is_the_originals_scene() -> None:
             np.testing.assert_allclose(np.stack([row.x, row.y, row.speed, row.target_speed], 1), theirs, atol=1e-9)
 
 
+@pytest.mark.parametrize("other_vehicles_type", TRAFFIC)
+def test_the_same_seed_is_the_originals_traffic(other_vehicles_type: str) -> None:
+    """What each behaviour draws for itself, draw by draw."""
+    pytest.importorskip("highway_env")
+    config = {"other_vehicles_type": other_vehicles_type, "vehicles_count": 12}
+    original = gym.make("highway-v0", config=config).unwrapped
+    simulation = started("highway-v0", 3, **config)
+    for seed in range(3):
+        original.reset(seed=seed)
+        cars, ours = original.road.vehicles[1:], simulation.world.vehicles[seed][1:]
+        assert {type(car).__name__ for car in cars} == {other_vehicles_type.rpartition(".")[2]}
+        np.testing.assert_array_equal(ours.behaviour, TRAFFIC[other_vehicles_type])
+        drawn = [ours.x, ours.delta]
+        theirs = [[car.position[0], car.DELTA] for car in cars]
+        if other_vehicles_type != IDM_VEHICLE:
+            drawn += [ours.gain_speed, ours.gain_approach, ours.gain_room, ours.gain_heading, ours.gain_lateral]
+            theirs = [
+                [*known, *car.ACCELERATION_PARAMETERS, *car.STEERING_PARAMETERS]
+                for known, car in zip(theirs, cars, strict=True)
+            ]
+        np.testing.assert_allclose(np.stack(drawn, 1), theirs, rtol=1e-12)
+
+
 def test_train_and_test_split_share_no_level() -> None:
     layouts = {}
     for split in ("train", "test"):
@@ -332,6 +365,13 @@ def test_train_and_test_split_share_no_level() -> None:
         ("merge-v0", {"duration": 0}, ValueError, "duration is a finite number, more than 0; got 0"),
         ("highway-v0", {"reward_speed_range": (30, 20)}, ValueError, "ascending"),
         ("intersection-v0", {"destination": "o0"}, ValueError, "unknown destination 'o0'"),
+        (
+            "merge-v0",
+            {"other_vehicles_type": "IDM"},
+            ValueError,
+            "unknown other_vehicles_type 'IDM'; allowed: highway_",
+        ),
+        ("racetrack-v0", {"other_vehicles_type": IDM_VEHICLE}, TypeError, "unknown keyword for visnav/racetrack-v0"),
         ("lane-keeping-v0", {"vehicles_count": 3}, TypeError, "unknown keyword for visnav/lane-keeping-v0"),
         ("merge-v0", {"observation": {"features": ("speed",)}}, ValueError, "unknown feature 'speed'"),
         ("merge-v0", {"split": "val"}, ValueError, 'split is None, "train" or "test"'),
@@ -377,7 +417,8 @@ def test_who_has_not_the_right_of_way_stops() -> None:
     ego.x, ego.y, ego.speed, ego.target_speed = 200.0, 200.0, 0.0, 0.0
     ways = networks.route("o2", "ir2", "o0"), networks.route("o3", "ir3", "o1")
     for k, (car, place, way) in enumerate(zip((first, second), ((-2.0, -25.0), (25.0, -2.0)), ways, strict=True)):
-        car.present, car.behaviour, car.length, car.width, car.delta = True, IDM, 5.0, 2.0, 4.0
+        simulation.world.vehicles[0, 1 + k] = ego
+        car.present, car.behaviour = True, IDM
         car.x, car.y, car.heading, car.speed, car.target_speed = *place, (np.pi / 2, np.pi)[k], 8.0, 8.0
         car.lane = car.target_lane = networks.lane_number(*(("o2", "ir2"), ("o3", "ir3"))[k])
         simulation.world.route[0, 1 + k, :, 0] = way
@@ -407,6 +448,6 @@ def test_a_million_steps_stay_finite(name: str) -> None:
         actions = rng.uniform(-1, 1, (1000, *shape)).astype(np.float32) if shape else rng.integers(0, most, 1000)
         outcome = simulation.step(actions, observation, True)
         assert np.isfinite(outcome.reward).all()
-        assert np.isfinite(observation["kinematics"]).all()
+        assert all(np.isfinite(seen).all() for seen in observation.values())
     assert step_rows.signatures  # that was the compiled rule
     assert np.isfinite(simulation.world.vehicles.x).all()

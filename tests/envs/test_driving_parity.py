@@ -15,6 +15,7 @@ from highway_env.vehicle.behavior import IDMVehicle
 from highway_state import differences
 
 import visnav.envs  # noqa: F401  (registers the IDs)
+from visnav.envs.driving.config import TRAFFIC
 from visnav.envs.driving.injection import from_highway_env
 from visnav.envs.driving.rules import on_road
 from visnav.envs.driving.simulation import DrivingSimulation
@@ -73,6 +74,16 @@ CONFIGURATIONS: list[tuple[str, dict[str, Any]]] = [
         "action": {"type": "DiscreteAction", "dynamical": True}, "success_goal_reward": 0.5,
     }),
 ]  # fmt: skip
+CONFIGURATIONS += [
+    (env_id, {"other_vehicles_type": other_vehicles_type})
+    for other_vehicles_type in TRAFFIC
+    for env_id in ("highway-v0", "intersection-v0")
+]
+CONFIGURATIONS += [
+    ("merge-v0", {"other_vehicles_type": "highway_env.vehicle.behavior.LinearVehicle"}),
+    ("roundabout-v0", {"other_vehicles_type": "highway_env.vehicle.behavior.AggressiveVehicle"}),
+    ("two-way-v0", {"other_vehicles_type": "highway_env.vehicle.behavior.DefensiveVehicle"}),
+]
 NO_NEWCOMERS = {"spawn_probability": 0.0}  # on our side: what the original draws is put in with the next scene
 NEAR = 1e-3  # m, rad, m/s
 NEAR_OBSERVED = 1e-4
@@ -80,9 +91,10 @@ NEAR_OBSERVED = 1e-4
 
 @pytest.fixture(autouse=True)
 def numbers_of_idm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put back what the original's intersection sets in the class of all traffic."""
-    for name in ("DISTANCE_WANTED", "COMFORT_ACC_MAX", "COMFORT_ACC_MIN"):
-        monkeypatch.setattr(IDMVehicle, name, getattr(IDMVehicle, name))
+    """Put back what the original's intersection sets in the class of its traffic."""
+    for path in TRAFFIC:
+        for name in ("DISTANCE_WANTED", "COMFORT_ACC_MAX", "COMFORT_ACC_MIN"):
+            monkeypatch.setattr(f"{path}.{name}", getattr(IDMVehicle, name))
 
 
 def both(env_id: str, config: dict[str, Any]) -> tuple[Any, DrivingSimulation]:

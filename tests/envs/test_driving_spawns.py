@@ -12,25 +12,30 @@ from numpy.typing import NDArray
 pytest.importorskip("highway_env")
 
 from highway_env.road.road import RoadNetwork
+from highway_env.vehicle.behavior import LinearVehicle
 from highway_env.vehicle.objects import Obstacle
 
 from visnav.envs import rng
 from visnav.envs.batch import jit
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.roads import make_roads
-from visnav.envs.driving.world import make_world
+from visnav.envs.driving.world import IDM, make_world
 from visnav.envs.gym import make_simulation
 
 SCENES = 500
 FIELDS = (
     "x", "y", "cos", "sin", "speed", "length", "width", "lane", "target_lane", "target_speed", "delta", "timer",
-    "lane_changes", "route",
+    "lane_changes", "route", "gain_speed", "gain_approach", "gain_room", "gain_heading", "gain_lateral",
 )  # fmt: skip
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("roundabout-v0", {}),
     ("roundabout-v0", {"incoming_vehicle_destination": 1}),
     ("roundabout-generic-v0", {}),
     ("roundabout-generic-v0", {"roundabout_lanes": 3, "vehicles_count": 12, "roundabout_radius": 30}),
+    ("roundabout-v0", {"other_vehicles_type": "highway_env.vehicle.behavior.LinearVehicle"}),
+    ("u-turn-v0", {"other_vehicles_type": "highway_env.vehicle.behavior.AggressiveVehicle"}),
+    ("exit-v0", {"other_vehicles_type": "highway_env.vehicle.behavior.DefensiveVehicle"}),
+    ("two-way-v0", {"other_vehicles_type": "highway_env.vehicle.behavior.LinearVehicle"}),
     ("racetrack-v0", {}),
     ("racetrack-v0", {"other_vehicles": 5}),
     ("racetrack-large-v0", {}),
@@ -63,10 +68,12 @@ def their_scene(env: Any, places: int) -> NDArray[np.float64]:
             *it.position, np.cos(it.heading), np.sin(it.heading), it.speed, it.LENGTH, it.WIDTH, lanes[it.lane_index],
         )  # fmt: skip
         if hasattr(it, "timer"):  # traffic
-            scene[v, 8:] = (
+            scene[v, 8:14] = (
                 lanes[it.target_lane_index], it.target_speed, it.DELTA, it.timer, it.enable_lane_change,
                 route_code([segments[step[:2]] for step in it.route or []]),
             )  # fmt: skip
+        if isinstance(it, LinearVehicle):
+            scene[v, 14:] = *it.ACCELERATION_PARAMETERS, *it.STEERING_PARAMETERS
     return scene
 
 
@@ -88,6 +95,7 @@ def our_scenes(env_id: str, config: dict[str, Any], traffic: NDArray[np.bool_]) 
     scenes = np.stack([fields[name] for name in FIELDS], -1).astype(np.float64)
     scenes[~world.vehicles.present] = np.nan
     scenes[:, ~traffic, 8:] = np.nan
+    scenes[world.vehicles.behaviour == IDM, 14:] = np.nan
     return scenes
 
 

@@ -347,3 +347,18 @@ def test_layout_hash_sees_cells_and_pose() -> None:
     turned = rules.layout_hash(0, world)
     world.cells[0, 0, 0] = 1
     assert len({int(digest), int(turned), int(rules.layout_hash(0, world))}) == 3
+
+
+@pytest.mark.parametrize(
+    ("env_id", "layouts"),
+    [
+        ("visnav/MiniGrid-DoorKey-8x8-v0", [0xB4A2F596EDDCC142, 0x4B6B2261B42C241C]),
+        ("visnav/MiniGrid-ObstructedMaze-Full-v0", [0x2D62CC901E8C4E12, 0xBAA0E762D30A3AAE]),
+        ("visnav/highway-v0", [0xFD7306CE2067BA4B, 0x500FA11C4FE5C2ED]),
+    ],
+)
+def test_layout_hashes_are_what_they_always_were(env_id: str, layouts: list[int]) -> None:
+    """Splits hang on them: of levels 0 and 5."""
+    envs = gym.make_vec(env_id, num_envs=2)
+    envs.reset(seed=[0, 5])
+    assert envs.unwrapped.layouts.tolist() == layouts

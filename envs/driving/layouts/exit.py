@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from visnav.envs.checks import check_flag, check_range, check_real, check_whole
+from visnav.envs.driving.config import IDM_VEHICLE, traffic_kind
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
 from visnav.envs.driving.spawning import put_on_lane
@@ -17,7 +18,6 @@ from visnav.envs.driving.world import (
     CONTINUOUS_LINE,
     EGO_META,
     EXIT,
-    IDM,
     LANE_WIDTH,
     NO_LINE,
     STRIPED,
@@ -51,7 +51,8 @@ def exit_network(lanes: int) -> Network:
 def exit(i, world, roads, args):  # type: ignore[no-untyped-def]
     """Ego in the leftmost lane, and traffic one ahead of the other, the more lanes to the right the likelier there.
 
-    args: vehicles; lanes; vehicles' spacing and ego's, in units of what their speed asks for; the end of the road.
+    args: vehicles; lanes; vehicles' spacing and ego's, in units of what their speed asks for; the end of the road;
+    traffic's behaviour.
     """
     rng, r = world.rng[i], world.road[i]
     lanes = np.int64(args[1])
@@ -66,7 +67,7 @@ def exit(i, world, roads, args):  # type: ignore[no-untyped-def]
             lane += 1
         speed = roads.lanes.speed_limit[r, lane]
         along += args[2] * (12.0 + speed) * closer * uniform(rng, 0.9, 1.1)
-        put_on_lane(i, v, lane, along, speed, IDM, world, roads)
+        put_on_lane(i, v, lane, along, speed, np.int64(args[5]), world, roads)
         plan_route(i, v, np.int64(args[4]), world, roads)
         world.vehicles.lane_changes[i, v] = False
 
@@ -82,6 +83,7 @@ def exit_task(
     right_lane_reward: float = 0.0,
     reward_speed_range: tuple[float, float] = (20.0, 30.0),
     normalize_reward: bool = True,
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
     """highway-env's ExitEnv."""
     check_whole("lanes_count", lanes_count, 2)
@@ -98,7 +100,7 @@ def exit_task(
         layout=lambda k: exit_network(lanes_count),
         spawn=exit,
         max_vehicles=1 + vehicles_count,
-        args=(vehicles_count, lanes_count, 1 / vehicles_density, ego_spacing, end),
+        args=(vehicles_count, lanes_count, 1 / vehicles_density, ego_spacing, end, traffic_kind(other_vehicles_type)),
         route_length=3,
         simulation_frequency=5,
         duration=18.0,

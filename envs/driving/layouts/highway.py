@@ -10,7 +10,7 @@ import numpy as np
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.checks import check_flag, check_range, check_real, check_whole
-from visnav.envs.driving.config import changed
+from visnav.envs.driving.config import IDM_VEHICLE, changed, traffic_kind
 from visnav.envs.driving.lanes import local_coordinates
 from visnav.envs.driving.roads import Network, straight
 from visnav.envs.driving.spawning import put_on_lane, randomize
@@ -19,7 +19,6 @@ from visnav.envs.driving.world import (
     CONTINUOUS_LINE,
     EGO_META,
     HIGH_SPEED,
-    IDM,
     LANE_WIDTH,
     NO_LINE,
     ON_ROAD,
@@ -64,7 +63,8 @@ def spawn(i, world, roads, args):  # type: ignore[no-untyped-def]
     """Ego, then traffic ahead of it; the draws are those of the original, one by one.
 
     Args:
-        args: ego's lane (-1: any), ego's spacing, traffic's density, 1 where traffic checks its own collisions.
+        args: ego's lane (-1: any), ego's spacing, traffic's density, 1 where traffic checks its own collisions,
+            traffic's behaviour.
     """
     r = world.road[i]
     lanes = roads.num_lanes[r]
@@ -76,7 +76,7 @@ def spawn(i, world, roads, args):  # type: ignore[no-untyped-def]
         lane = random_stream.integers(world.rng[i], 0, lanes)
         limit = roads.lanes.speed_limit[r, lane]
         speed = random_stream.uniform(world.rng[i], 0.7 * limit, 0.8 * limit)
-        _place_behind(i, v, lane, speed, 1 / args[2], IDM, world, roads)
+        _place_behind(i, v, lane, speed, 1 / args[2], np.int64(args[4]), world, roads)
         randomize(i, v, world)
         world.vehicles.check_collisions[i, v] = args[3] != 0
 
@@ -94,6 +94,7 @@ def highway(
     normalize_reward: bool = True,
     offroad_terminal: bool = False,
     ego_only_collisions: bool = False,
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
     """Drive fast, on the right, past slower traffic.
 
@@ -107,6 +108,7 @@ def highway(
         normalize_reward: whether worst and best reward are 0 and 1.
         offroad_terminal: whether leaving the road ends the episode.
         ego_only_collisions: whether traffic drives through traffic.
+        other_vehicles_type: class of traffic, see `visnav.envs.driving.config.TRAFFIC`.
     """
     check_whole("lanes_count", lanes_count, 1, 32)
     check_whole("vehicles_count", vehicles_count, 0, 1000)
@@ -127,6 +129,7 @@ def highway(
         max_vehicles=1 + vehicles_count,
         args=(
             -1 if initial_lane_id is None else initial_lane_id, ego_spacing, vehicles_density, not ego_only_collisions,
+            traffic_kind(other_vehicles_type),
         ),
         duration=40.0,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},

@@ -8,6 +8,7 @@ import numpy as np
 
 from visnav.envs.batch import jit
 from visnav.envs.checks import check_flag, check_name, check_range, check_real, check_whole
+from visnav.envs.driving.config import IDM_VEHICLE, traffic_kind
 from visnav.envs.driving.lanes import local_coordinates, position
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
@@ -18,13 +19,11 @@ from visnav.envs.driving.world import (
     COLLISION,
     CONTINUOUS,
     EGO_META,
-    IDM,
     LANE_WIDTH,
     NO_LINE,
     ON_ROAD,
     STRIPED,
     TERMS,
-    VEHICLE_LENGTH,
     Task,
 )
 from visnav.envs.rng import integers, normal, random
@@ -96,7 +95,7 @@ def _come(i, along, spread, straight_on, world, roads, args):  # type: ignore[no
     x, y = position(world.road[i], lane, roads, along, 0.0)
     v = empty_place(i, world)
     if v >= 0 and is_free(i, x, y, 15.0, world):
-        put_on_lane(i, v, lane, along, speed, IDM, world, roads)
+        put_on_lane(i, v, lane, along, speed, np.int64(args[11]), world, roads)
         plan_route(i, v, np.int64(args[4 + end]), world, roads)
         randomize(i, v, world)
 
@@ -104,7 +103,8 @@ def _come(i, along, spread, straight_on, world, roads, args):  # type: ignore[no
 def intersection(i, world, roads, args):  # type: ignore[no-untyped-def]
     """What is about before the warm-up.
 
-    args: lanes in, by arm; nodes at the arms' ends; ego's destination or -1; vehicles; probability that one comes.
+    args: lanes in, by arm; nodes at the arms' ends; ego's destination or -1; vehicles; probability that one comes;
+    traffic's behaviour.
     """
     vehicles = np.int64(args[9])
     for k in range(vehicles - 1):
@@ -134,7 +134,7 @@ def intersection_renew(i, world, roads, args):  # type: ignore[no-untyped-def]
         lane = np.int64(vehicles.lane[i, v])
         if vehicles.present[i, v] and roads.lanes.arrival[r, lane]:
             along = local_coordinates(r, lane, roads, vehicles.x[i, v], vehicles.y[i, v])[0]
-            if along >= roads.lanes.length[r, lane] - 4 * VEHICLE_LENGTH:
+            if along >= roads.lanes.length[r, lane] - 4 * vehicles.length[i, v]:
                 vehicles.present[i, v] = False
     if random(world.rng[i]) <= args[10]:
         _come(i, 0.0, (1.0, 1.0), False, world, roads, args)
@@ -150,6 +150,7 @@ def intersection_task(
     reward_speed_range: tuple[float, float] = (7.0, 9.0),
     normalize_reward: bool = False,
     offroad_terminal: bool = False,
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
     """highway-env's IntersectionEnv: turn left, to the west (o1), or ahead (o2), or right (o3), or anywhere (None).
 
@@ -176,14 +177,13 @@ def intersection_task(
             -1 if destination is None else network.node_number(destination),
             initial_vehicle_count,
             probability,
+            traffic_kind(other_vehicles_type),
         ),
         route_length=ROUTE,
         duration=13.0,
         lateral=False,
         target_speeds=(0.0, 4.5, 9.0),
-        distance_wanted=7.0,
-        comfort_acc_max=6.0,
-        comfort_acc_min=-3.0,
+        vehicle_ranges={"distance_wanted": (7.0, 7.0), "comfort_acc_max": (6.0, 6.0), "comfort_acc_min": (-3.0, -3.0)},
         regulated=True,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
         reward_speed_range=check_range("reward_speed_range", reward_speed_range),

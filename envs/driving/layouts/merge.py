@@ -10,6 +10,7 @@ import numpy as np
 from visnav.envs import rng as random_stream
 from visnav.envs.batch import jit
 from visnav.envs.checks import check_range, check_real, check_whole
+from visnav.envs.driving.config import IDM_VEHICLE, traffic_kind
 from visnav.envs.driving.layouts.highway import add_straight_road
 from visnav.envs.driving.roads import Network, sine, straight
 from visnav.envs.driving.spawning import put_on_lane
@@ -17,7 +18,6 @@ from visnav.envs.driving.world import (
     COLLISION,
     CONTINUOUS_LINE,
     EGO_META,
-    IDM,
     LANE_CHANGE,
     LANE_NUMBER,
     LANE_WIDTH,
@@ -69,9 +69,10 @@ def _merge_road(number: int) -> Network:
 
 
 @jit
-def _put_ramp(i, merging, along, ramp, end, world, roads):  # type: ignore[no-untyped-def]
-    """The merging vehicle on lane `ramp`, `along` m from its start, and the obstacle at the end of lane `end`."""
-    put_on_lane(i, merging, ramp, along, MERGING_SPEED_AT_START, IDM, world, roads)
+def _put_ramp(i, merging, along, world, roads, args):  # type: ignore[no-untyped-def]
+    """The merging vehicle, `along` m from the start of the ramp, and the obstacle; args as those of `spawn`."""
+    ramp, end, traffic = np.int64(args[0]), np.int64(args[1]), np.int64(args[2])
+    put_on_lane(i, merging, ramp, along, MERGING_SPEED_AT_START, traffic, world, roads)
     world.vehicles.target_speed[i, merging] = MERGING_TARGET
     last = world.vehicles.shape[1] - 1
     put_on_lane(i, last, end, roads.lanes.length[world.road[i], end], 0.0, OBSTACLE, world, roads)
@@ -81,7 +82,7 @@ def spawn(i, world, roads, args):  # type: ignore[no-untyped-def]
     """Ego on the right lane, three vehicles around it, one on the ramp; the draws are those of the original.
 
     Args:
-        args: the ramp's lane, and the lane that the obstacle ends.
+        args: the ramp's lane, the lane that the obstacle ends, traffic's behaviour.
     """
     put_on_lane(i, 0, 1, 30.0, 30.0, EGO_META, world, roads)
     for v in range(1, 4):
@@ -89,23 +90,23 @@ def spawn(i, world, roads, args):  # type: ignore[no-untyped-def]
         lane = random_stream.integers(world.rng[i], 0, 2)
         along += random_stream.uniform(world.rng[i], -5.0, 5.0)
         speed += random_stream.uniform(world.rng[i], -1.0, 1.0)
-        put_on_lane(i, v, lane, along, speed, IDM, world, roads)
-    _put_ramp(i, 4, 110.0, np.int64(args[0]), np.int64(args[1]), world, roads)
+        put_on_lane(i, v, lane, along, speed, np.int64(args[2]), world, roads)
+    _put_ramp(i, 4, 110.0, world, roads, args)
 
 
 def spawn_generic(i, world, roads, args):  # type: ignore[no-untyped-def]
     """Ego on the rightmost lane, traffic anywhere with room around it, one on the ramp.
 
     Args:
-        args: the ramp's lane, the lane that the obstacle ends, lanes, vehicles that are tried, m within which they are.
+        args: as those of `spawn`, then lanes, vehicles that are tried, m within which they are.
     """
-    lanes = np.int64(args[2])
+    lanes = np.int64(args[3])
     put_on_lane(i, 0, lanes - 1, 30.0, 30.0, EGO_META, world, roads)
     v = 1
-    for _ in range(np.int64(args[3])):
+    for _ in range(np.int64(args[4])):
         for _ in range(TRIES):
             lane = random_stream.integers(world.rng[i], 0, lanes)
-            along = random_stream.uniform(world.rng[i], 0.0, args[4])
+            along = random_stream.uniform(world.rng[i], 0.0, args[5])
             has_room = True
             for o in range(v):  # lanes of the first segment are parallel to x, from 0, with y = 4 m · number
                 if (
@@ -115,13 +116,13 @@ def spawn_generic(i, world, roads, args):  # type: ignore[no-untyped-def]
                     has_room = False
             if has_room:
                 speed = 30.0 + random_stream.uniform(world.rng[i], -2.0, 2.0)
-                put_on_lane(i, v, lane, along, speed, IDM, world, roads)
+                put_on_lane(i, v, lane, along, speed, np.int64(args[2]), world, roads)
                 v += 1
                 break
-    _put_ramp(i, v, 60.0, np.int64(args[0]), np.int64(args[1]), world, roads)
+    _put_ramp(i, v, 60.0, world, roads, args)
 
 
-def _task(layout, spawn_function, args, max_vehicles, lanes, end_x, rewards) -> Task:  # type: ignore[no-untyped-def]
+def _task(layout, spawn_function, other_vehicles_type, args, max_vehicles, lanes, end_x, rewards) -> Task:  # type: ignore[no-untyped-def]
     """What both have in common."""
     collision, right_lane, high_speed, merging_speed, lane_change, speed_range = rewards
     weights = {
@@ -137,7 +138,7 @@ def _task(layout, spawn_function, args, max_vehicles, lanes, end_x, rewards) -> 
         layout=layout,
         spawn=spawn_function,
         max_vehicles=max_vehicles,
-        args=(*ends, *args),
+        args=(*ends, traffic_kind(other_vehicles_type), *args),
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
         reward_speed_range=check_range("reward_speed_range", speed_range),
         reward_range=(collision + merging_speed, high_speed + right_lane),
@@ -153,14 +154,15 @@ def merge(
     merging_speed_reward: float = -0.5,
     lane_change_reward: float = -0.05,
     reward_speed_range: tuple[float, float] = (20.0, 30.0),
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
-    """Drive on while others join the highway from a ramp, and make room for them; arguments are weights, and the m/s
-    that earn none and all of high_speed_reward."""
+    """Drive on while others join the highway from a ramp, and make room for them; arguments are weights, the m/s
+    that earn none and all of high_speed_reward, and the class of traffic (`visnav.envs.driving.config.TRAFFIC`)."""
     rewards = (
         collision_reward, right_lane_reward, high_speed_reward, merging_speed_reward, lane_change_reward,
         reward_speed_range,
     )  # fmt: skip
-    return _task(_merge_road, spawn, (), 6, 2, 370.0, rewards)
+    return _task(_merge_road, spawn, other_vehicles_type, (), 6, 2, 370.0, rewards)
 
 
 def merge_generic(
@@ -176,6 +178,7 @@ def merge_generic(
     merging_speed_reward: float = -0.5,
     lane_change_reward: float = -0.05,
     reward_speed_range: tuple[float, float] = (20.0, 30.0),
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
     """`merge` with as many lanes and vehicles as are asked for, and lengths in m of each part of the road."""
     check_whole("lanes_count", lanes_count, 1, 16)
@@ -198,4 +201,6 @@ def merge_generic(
         reward_speed_range,
     )  # fmt: skip
     args = lanes_count, vehicles_count, ends[2]
-    return _task(layout, spawn_generic, args, 3 + vehicles_count, lanes_count, ends[3] - END_BEFORE, rewards)
+    return _task(
+        layout, spawn_generic, other_vehicles_type, args, 3 + vehicles_count, lanes_count, ends[3] - END_BEFORE, rewards
+    )

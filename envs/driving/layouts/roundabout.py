@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from visnav.envs.checks import check_flag, check_real, check_whole
+from visnav.envs.driving.config import IDM_VEHICLE, traffic_kind
 from visnav.envs.driving.lanes import position
 from visnav.envs.driving.roads import Network, circular, sine, straight
 from visnav.envs.driving.routes import plan_route
@@ -17,7 +18,6 @@ from visnav.envs.driving.world import (
     CONTINUOUS,
     EGO_META,
     HALF_SPEED_INDEX,
-    IDM,
     LANE_CHANGE,
     LANE_WIDTH,
     NO_LINE,
@@ -110,7 +110,7 @@ def roundabout(i, world, roads, args):  # type: ignore[no-untyped-def]
     """Ego comes from the south; three vehicles are in the ring, and one comes from the east.
 
     args: number of the first vehicle's destination or -1; destinations; ego's destination; lanes of ego, of the ring
-    (inner) and of who comes from the east.
+    (inner) and of who comes from the east; traffic's behaviour.
     """
     rng = world.rng[i]
     put_on_lane(i, 0, np.int64(args[5]), 125.0, 8.0, EGO_META, world, roads)
@@ -119,7 +119,7 @@ def roundabout(i, world, roads, args):  # type: ignore[no-untyped-def]
     for v in range(1, 5):
         lane = ring + 1 if v == 1 else east if v == 4 else ring
         along = (5.0 if v == 1 else 20.0 if v == 2 else -20.0 if v == 3 else 50.0) + 2.0 * normal(rng)
-        put_on_lane(i, v, lane, along, 16.0 + 2.0 * normal(rng), IDM, world, roads)
+        put_on_lane(i, v, lane, along, 16.0 + 2.0 * normal(rng), np.int64(args[8]), world, roads)
         chosen = np.int64(args[0]) if v == 1 and args[0] >= 0 else integers(rng, 0, 3)
         plan_route(i, v, np.int64(args[1 + chosen]), world, roads)
         randomize(i, v, world)
@@ -129,7 +129,7 @@ def roundabout_generic(i, world, roads, args):  # type: ignore[no-untyped-def]
     """Ego comes from the south; traffic is anywhere else, 7 m apart at least.
 
     args: number of everyone's destination or -1; destinations; ego's destination; ego's lane; vehicles; first lanes of
-    the segments that traffic starts from.
+    the seven segments that traffic starts from; traffic's behaviour.
     """
     rng, r = world.rng[i], world.road[i]
     lane = np.int64(args[6])
@@ -148,7 +148,7 @@ def roundabout_generic(i, world, roads, args):  # type: ignore[no-untyped-def]
                 dx, dy = world.vehicles.x[i, other] - x, world.vehicles.y[i, other] - y
                 free = free and dx * dx + dy * dy >= 49.0
             if free:
-                put_on_lane(i, placed, lane, along, 14.0 + 2.0 * normal(rng), IDM, world, roads)
+                put_on_lane(i, placed, lane, along, 14.0 + 2.0 * normal(rng), np.int64(args[15]), world, roads)
                 chosen = np.int64(args[0]) if args[0] >= 0 else integers(rng, 0, 4)
                 plan_route(i, placed, np.int64(args[1 + chosen]), world, roads)
                 randomize(i, placed, world)
@@ -185,6 +185,7 @@ def roundabout_task(
     high_speed_reward: float = 0.2,
     lane_change_reward: float = -0.05,
     normalize_reward: bool = True,
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
     """highway-env's RoundaboutEnv; the first vehicle's destination is drawn, or 0 east, 1 south, 2 north."""
     network = roundabout_network()
@@ -198,6 +199,7 @@ def roundabout_task(
             network.lane_number("ser", "ses"),
             network.lane_number("we", "sx"),
             network.lane_number("eer", "ees"),
+            traffic_kind(other_vehicles_type),
         ),
         route_length=ROUTE,
         duration=11.0,
@@ -216,6 +218,7 @@ def roundabout_generic_task(
     high_speed_reward: float = 0.2,
     lane_change_reward: float = -0.05,
     normalize_reward: bool = True,
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
     """highway-env's RoundaboutGenericEnv; every vehicle's destination is drawn, or 0 east, 1 south, 2 north, 3 west."""
     check_real("roundabout_radius", roundabout_radius, least=15)
@@ -233,6 +236,7 @@ def roundabout_generic_task(
             network.lane_number("ser", "ses"),
             vehicles_count,
             *(network.lane_number(*start) for start in starts),
+            traffic_kind(other_vehicles_type),
         ),
         route_length=ROUTE,
         duration=17.0,

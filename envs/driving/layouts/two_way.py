@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from visnav.envs.checks import check_real
+from visnav.envs.driving.config import IDM_VEHICLE, traffic_kind
 from visnav.envs.driving.roads import Network, straight
 from visnav.envs.driving.spawning import put_on_lane
 from visnav.envs.driving.world import (
     CONTINUOUS_LINE,
     EGO_META,
-    IDM,
     LANE_WIDTH,
     LEFT_LANE,
     NO_LINE,
@@ -33,7 +35,10 @@ def two_way_network() -> Network:
 
 
 def two_way(i, world, roads, args):  # type: ignore[no-untyped-def]
-    """Ego is in the right lane with 30 m/s; three vehicles are ahead in it, two come the other way in the left one."""
+    """Ego is in the right lane with 30 m/s; three vehicles are ahead in it, two come the other way in the left one.
+
+    args: traffic's behaviour.
+    """
     rng = world.rng[i]
     put_on_lane(i, 0, RIGHT, 30.0, 30.0, EGO_META, world, roads)
     for v in range(1, 6):
@@ -42,19 +47,22 @@ def two_way(i, world, roads, args):  # type: ignore[no-untyped-def]
         else:
             along, speed = -200.0 + 100.0 * v + 10.0 * normal(rng), 20.0 + 5.0 * normal(rng)
         lane = RIGHT if v <= 3 else ONCOMING
-        put_on_lane(i, v, lane, along, speed, IDM, world, roads)
+        put_on_lane(i, v, lane, along, speed, np.int64(args[0]), world, roads)
         world.vehicles.lane_changes[i, v] = False
         if v > 3:
             world.vehicles.target_lane[i, v] = ONCOMING
 
 
-def two_way_task(left_lane_reward: float = 0.2, high_speed_reward: float = 0.8) -> Task:
+def two_way_task(
+    left_lane_reward: float = 0.2, high_speed_reward: float = 0.8, other_vehicles_type: str = IDM_VEHICLE
+) -> Task:
     """highway-env's TwoWayEnv, which is registered to last 15 steps of 1 s."""
     weights = {LEFT_LANE: left_lane_reward, SPEED_INDEX: high_speed_reward}
     return Task(
         layout=lambda k: two_way_network(),
         spawn=two_way,
         max_vehicles=6,
+        args=(traffic_kind(other_vehicles_type),),
         max_steps=15,
         weights={term: check_real(TERMS[term], weight) for term, weight in weights.items()},
         lanes=2,

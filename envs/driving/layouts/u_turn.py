@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from visnav.envs.checks import check_flag, check_range, check_real
+from visnav.envs.driving.config import IDM_VEHICLE, traffic_kind
 from visnav.envs.driving.roads import Network, circular, straight
 from visnav.envs.driving.routes import plan_route
 from visnav.envs.driving.spawning import put_on_lane, randomize
@@ -14,7 +15,6 @@ from visnav.envs.driving.world import (
     CONTINUOUS,
     CONTINUOUS_LINE,
     EGO_META,
-    IDM,
     LANE_SHARE,
     LANE_WIDTH,
     NO_LINE,
@@ -48,7 +48,7 @@ def u_turn_network() -> Network:
 def u_turn(i, world, roads, args):  # type: ignore[no-untyped-def]
     """Ego enters with 16 m/s; six slower vehicles are at set places, give or take 2 m.
 
-    args: destination; first lanes of the way there, of the turn, and of the way back.
+    args: destination; first lanes of the way there, of the turn, and of the way back; traffic's behaviour.
     """
     rng = world.rng[i]
     there, turn, back = np.int64(args[1]), np.int64(args[2]), np.int64(args[3])
@@ -60,7 +60,7 @@ def u_turn(i, world, roads, args):  # type: ignore[no-untyped-def]
         along = 25.0 if v == 1 else 56.0 if v == 2 else 0.5 if v == 3 else 17.5 if v == 4 else 1.0 if v == 5 else 30.0
         speed = 13.5 if v == 1 else 14.5 if v == 2 else 4.5 if v == 3 else 3.5 if v == 5 else 5.5
         along += 2.0 * normal(rng)
-        put_on_lane(i, v, lane, along, speed + 2.0 * normal(rng), IDM, world, roads)
+        put_on_lane(i, v, lane, along, speed + 2.0 * normal(rng), np.int64(args[4]), world, roads)
         if v == 1:
             randomize(i, v, world)
     for v in range(7):
@@ -73,6 +73,7 @@ def u_turn_task(
     high_speed_reward: float = 0.4,
     reward_speed_range: tuple[float, float] = (8.0, 24.0),
     normalize_reward: bool = True,
+    other_vehicles_type: str = IDM_VEHICLE,
 ) -> Task:
     """highway-env's UTurnEnv."""
     network = u_turn_network()
@@ -84,7 +85,11 @@ def u_turn_task(
         layout=lambda k: u_turn_network(),
         spawn=u_turn,
         max_vehicles=7,
-        args=(network.node_number("d"), *(network.lane_number(*nodes) for nodes in ("ab", "bc", "cd"))),
+        args=(
+            network.node_number("d"),
+            *(network.lane_number(*nodes) for nodes in ("ab", "bc", "cd")),
+            traffic_kind(other_vehicles_type),
+        ),
         route_length=4,
         duration=10.0,
         target_speeds=(8.0, 16.0, 24.0),
