@@ -2,12 +2,16 @@
 
 Burda et al. 2018, "Exploration by Random Network Distillation" (arXiv:1810.12894): a network learns to predict what a
 fixed random network says of an image; where it errs, little like it was seen before.
+
+With `first_visits` an image counts only the first time in its episode, else pacing to and fro at the edge of the known
+would be rewarded: Zhang et al. 2021, "NovelD: A Simple yet Effective Exploration Criterion" (NeurIPS), section 3.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from visnav.agents.ranks import Ranks
@@ -16,6 +20,7 @@ from visnav.perception.encoders import NatureCNN, PatchStem
 
 FEATURES = 128  # numbers that the networks say of an image
 MOST = 5.0  # deviations at which a normalised pixel is clipped
+RECENT = 512  # images of an episode that are remembered, to tell which is new in it
 
 
 def _network(shape: Sequence[int]) -> nn.Module:
@@ -23,6 +28,38 @@ def _network(shape: Sequence[int]) -> nn.Module:
     height, width, _ = shape
     encoder = NatureCNN(shape, 256) if min(height, width) >= 36 else PatchStem(shape, 256, patch=4)
     return nn.Sequential(encoder, nn.Linear(256, FEATURES))
+
+
+class FirstVisits:
+    """Tells which images are seen for the first time in their episode, of which the last RECENT are remembered.
+
+    Images are told apart by a 64-bit hash of their bytes: a sum of words times odd random numbers.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        self.seen = torch.zeros(num_envs, RECENT, dtype=torch.int64)  # hashes, a ring a world; 0 is none
+        self.count = torch.zeros(num_envs, dtype=torch.int64)  # images in the episode so far
+
+    def find(self, images: Tensor, fresh: Tensor) -> Tensor:
+        """(T, N) bool, which of the images (T, N, …) are new; `fresh` (T, N) bool begin an episode."""
+        worlds = torch.arange(len(self.count))
+        found = []
+        for frame, begins in zip(images, fresh, strict=True):
+            self.seen[begins], self.count[begins] = 0, 0
+            hashes = self._hashes(frame)
+            found.append((self.seen != hashes.unsqueeze(1)).all(1))
+            self.seen[worlds, self.count % RECENT] = hashes
+            self.count += 1
+        return torch.stack(found)
+
+    @staticmethod
+    def _hashes(frame: Tensor) -> Tensor:
+        """(N,) int64, odd, of images (N, …)."""
+        content = frame.contiguous().flatten(1).view(torch.uint8)
+        words = F.pad(content, (0, -content.shape[1] % 8)).view(torch.int64)
+        odd = torch.Generator().manual_seed(0)
+        factors = torch.randint(-(2**62), 2**62, (words.shape[1],), generator=odd) * 2 + 1
+        return (words * factors).sum(1) | 1
 
 
 class Curiosity(nn.Module):
@@ -34,13 +71,16 @@ class Curiosity(nn.Module):
         num_envs: N.
         gamma: discount of the novelty's return, whose deviation scales it.
         seed: of the weights of both networks.
+        first_visits: whether an image counts only the first time in its episode.
     """
 
     mean: Tensor
     square: Tensor
     count: Tensor
 
-    def __init__(self, shape: Sequence[int], sensor: str, num_envs: int, gamma: float, seed: int) -> None:
+    def __init__(
+        self, shape: Sequence[int], sensor: str, num_envs: int, gamma: float, seed: int, first_visits: bool = False
+    ) -> None:
         super().__init__()
         self.sensor = sensor
         with torch.random.fork_rng(devices=[]):
@@ -51,6 +91,7 @@ class Curiosity(nn.Module):
             self.register_buffer(name, torch.zeros(tuple(shape), dtype=torch.float64))
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.scale = ReturnScale(num_envs, gamma)
+        self.visits = FirstVisits(num_envs) if first_visits else None
 
     @torch.no_grad()
     def rewards(self, buffer: RolloutBuffer, ranks: Ranks) -> Tensor:
@@ -58,6 +99,8 @@ class Curiosity(nn.Module):
         images = buffer.newest(self.sensor)
         self._observe(images, ranks)
         novelty = torch.stack([self._errors(self.normalised(frame)) for frame in images])
+        if self.visits:
+            novelty = novelty * self.visits.find(images, buffer.fresh(1, buffer.num_steps + 1))
         return self.scale.scale(novelty, torch.zeros_like(novelty, dtype=torch.bool), ranks)
 
     def loss(self, images: Tensor, weights: Tensor) -> Tensor:
@@ -88,12 +131,19 @@ class Curiosity(nn.Module):
 
     def state(self) -> dict[str, np.ndarray]:
         """Every array, to be saved; `load` takes it back."""
-        weights = {name: tensor.contiguous().numpy() for name, tensor in self.state_dict().items()}
-        return {**weights, **{f"scale/{name}": array for name, array in self.scale.state().items()}}
+        arrays = {name: tensor.contiguous().numpy() for name, tensor in self.state_dict().items()}
+        arrays |= {f"scale/{name}": array for name, array in self.scale.state().items()}
+        if self.visits:
+            arrays |= {"visits/seen": self.visits.seen.numpy(), "visits/count": self.visits.count.numpy()}
+        return arrays
 
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Take over a saved state."""
-        scale = {name.removeprefix("scale/"): array for name, array in state.items() if name.startswith("scale/")}
-        self.scale.load(scale)
-        weights = {name: torch.tensor(array) for name, array in state.items() if not name.startswith("scale/")}
-        self.load_state_dict(weights)
+        groups: dict[str, dict[str, np.ndarray]] = {"scale": {}, "visits": {}, "": {}}
+        for name, array in state.items():
+            group, _, member = name.rpartition("/")
+            groups[group][member] = array
+        self.scale.load(groups["scale"])
+        if self.visits:
+            self.visits.seen, self.visits.count = (torch.tensor(groups["visits"][name]) for name in ("seen", "count"))
+        self.load_state_dict({name: torch.tensor(array) for name, array in groups[""].items()})

@@ -62,6 +62,8 @@ class PPOConfig(PolicyConfig):
     """Divide rewards by the running deviation of the discounted return."""
     curiosity: float = 0.0
     """Weight of the advantage of what is new (RND); 0 is none."""
+    curiosity_first_visits: bool = False
+    """Of novelty only what an image has the first time in its episode; for worlds without noise."""
     curiosity_gamma: float = 0.99
     """Discount of novelty, which flows across the ends of episodes."""
     curiosity_share: float = 0.25
@@ -256,7 +258,9 @@ class PPO:
         if not images:
             raise ValueError(f"curiosity looks at images; {sight} has none")
         name, space = next(iter(images.items()))
-        return Curiosity(space.shape or (), name, self.config.num_envs, self.config.curiosity_gamma, seed)
+        config = self.config
+        first = config.curiosity_first_visits
+        return Curiosity(space.shape or (), name, config.num_envs, config.curiosity_gamma, seed, first)
 
     def iterate(self) -> dict[str, float]:
         """One rollout and one update; returns what `update` reports, episode means, and the learning rate.

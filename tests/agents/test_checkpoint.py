@@ -32,7 +32,7 @@ from visnav.agents.ppo import PPO, PPOConfig
 # Everything that has state is in use: frame stacks, the scale of rewards, a falling learning rate …
 CONFIG = PPOConfig(num_envs=8, num_steps=16, minibatches=4, frames=2, scale_rewards=True)
 RECURRENT = replace(CONFIG, memory=12)  # … a memory,
-CURIOUS = replace(CONFIG, curiosity=0.5)  # and what has been new
+CURIOUS = replace(CONFIG, curiosity=0.5, curiosity_first_visits=True)  # and what has been new
 BETA = replace(CONFIG, distribution="beta")
 ID = "visnav/MiniGrid-DoorKey-5x5-v0"
 DRIVING_ID = "visnav/racetrack-v0"  # continuous actions

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import torch
 
-from visnav.agents.curiosity import MOST, Curiosity
+from visnav.agents.curiosity import MOST, RECENT, Curiosity, FirstVisits
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import ALONE
 from visnav.agents.rollout import rollout
@@ -41,6 +42,48 @@ def test_pixels_are_normalised_by_what_was_seen() -> None:
     torch.testing.assert_close(curiosity.square / curiosity.count, flat.var(0, correction=0), rtol=1e-5, atol=1e-4)
     expected = ((flat - flat.mean(0)) / flat.std(0, correction=0)).clamp(-MOST, MOST).float()
     torch.testing.assert_close(curiosity.normalised(images.flatten(0, 1)), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((4, 4, 3), np.uint8), ((3, 3, 1), np.uint8), ((2, 3, 1), np.float32)])
+def test_first_visits_are_those_of_a_set_that_ends_with_the_episode(shape: tuple, dtype: type) -> None:
+    """Few pictures, in several pieces, against Python's sets, world by world."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (9, *shape)).astype(dtype)
+    visits, sets = FirstVisits(5), [set() for _ in range(5)]
+    for _ in range(6):
+        drawn, fresh = random.integers(0, 9, (7, 5)), random.random((7, 5)) < 0.15
+        found = visits.find(torch.from_numpy(pictures[drawn]), torch.from_numpy(fresh))
+        for t, n in np.ndindex(7, 5):
+            if fresh[t, n]:
+                sets[n] = set()
+            assert found[t, n] == (drawn[t, n] not in sets[n])
+            sets[n].add(drawn[t, n])
+
+
+def test_a_picture_that_was_last_seen_long_ago_is_new_again() -> None:
+    visits, fresh = FirstVisits(1), torch.zeros(RECENT, 1, dtype=torch.bool)
+    others = torch.arange(1, RECENT + 1, dtype=torch.float32).view(-1, 1, 1, 1, 1)
+    first = torch.full((1, 1, 1, 1, 1), 0.5)
+    assert visits.find(first, fresh[:1])
+    assert visits.find(others[1:], fresh[1:]).all()
+    assert not visits.find(first, fresh[:1])
+    assert visits.find(others[:1], fresh[:1])
+    assert not visits.find(others[-1:], fresh[:1])
+
+
+def test_what_is_seen_again_in_an_episode_is_no_news(cue: Callable) -> None:
+    config = PPOConfig(num_envs=8, num_steps=16, curiosity=0.5, curiosity_first_visits=True)
+    trainer = PPO(cue(8), config)
+    trainer.buffer.restart(trainer.buffer.carry())
+    rollout(trainer.policy, trainer.envs, trainer.buffer, trainer.choose, trainer.statistics)
+    assert trainer.curiosity
+    images = trainer.buffer.newest("rgb")
+    novelty = trainer.curiosity.rewards(trainer.buffer, ALONE)
+    fresh = trainer.buffer.fresh(1, 17)
+    again = (images[1:] == images[:-1]).flatten(2).all(2) & ~fresh[1:]
+    assert again.any()
+    assert (novelty[1:][again] == 0).all()
+    assert (novelty[fresh] > 0).all()
 
 
 def test_novelty_flows_across_the_ends_of_episodes_and_rewards_do_not(cue: Callable) -> None:
