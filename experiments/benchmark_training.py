@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import torch
@@ -24,6 +24,7 @@ import torch
 import visnav.envs  # noqa: F401, registers the IDs
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.envs.batch import available_cpus
+from visnav.envs.gym import VectorEnv
 from visnav.experiments.benchmark_players import Play
 
 ID = "MiniGrid-DoorKey-8x8-v0"
@@ -33,6 +34,11 @@ FEW_WORLDS, LONG, MORE_EPOCHS, SMALL_MINIBATCH = 8, 256, 10, 64
 SHARE_UPDATES = 4
 
 Update = Callable[[], Any]
+
+
+def worlds(num_envs: int, **keywords: Any) -> VectorEnv:
+    """Our worlds; by default they show what the agent sees."""
+    return cast(VectorEnv, gym.make_vec(f"visnav/{ID}", num_envs=num_envs, **keywords))
 
 
 def our_trainer(**change: Any) -> PPO:
@@ -48,7 +54,7 @@ def our_trainer(**change: Any) -> PPO:
             **change,
         }
     )
-    return PPO(gym.make_vec(f"visnav/{ID}", num_envs=WORLDS, camera="full"), config)
+    return PPO(worlds(WORLDS, camera="full"), config)
 
 
 def our_trainer_on_few_worlds() -> PPO:
@@ -61,7 +67,7 @@ def our_trainer_on_few_worlds() -> PPO:
         minibatches=FEW_WORLDS * LONG // SMALL_MINIBATCH,
         normalise_advantages=True,
     )
-    return PPO(gym.make_vec(f"visnav/{ID}", num_envs=FEW_WORLDS), config)
+    return PPO(worlds(FEW_WORLDS), config)
 
 
 def ours() -> tuple[Update, int]:
@@ -79,8 +85,7 @@ def ours_on_few_worlds() -> tuple[Update, int]:
 def ours_by_default() -> tuple[Update, int]:
     """As `visnav train` trains."""
     config = PPOConfig()
-    envs = gym.make_vec(f"visnav/{ID}", num_envs=config.num_envs)
-    return PPO(envs, config).iterate, config.num_envs * config.num_steps
+    return PPO(worlds(config.num_envs), config).iterate, config.num_envs * config.num_steps
 
 
 def sb3() -> tuple[Update, int]:
@@ -98,7 +103,7 @@ def sb3_recurrent() -> tuple[Update, int]:
 def _sb3_update(algorithm: Any, policy: str) -> Update:
     from visnav.agents.sb3 import VisnavVecEnv
 
-    envs = VisnavVecEnv(gym.make_vec(f"visnav/{ID}", num_envs=WORLDS, camera="full", autoreset_mode="SameStep"))
+    envs = VisnavVecEnv(worlds(WORLDS, camera="full", autoreset_mode="SameStep"))
     model = algorithm(policy, envs, n_steps=STEPS, batch_size=MINIBATCH, n_epochs=EPOCHS, device="cpu")
     return lambda: model.learn(WORLDS * STEPS, reset_num_timesteps=False)
 
@@ -170,7 +175,7 @@ def own_share() -> float:
     trainer.policy.forward = timed(trainer.policy.forward)  # type: ignore[method-assign]
     trainer.optimizer.step = timed(trainer.optimizer.step)  # type: ignore[method-assign]
     backward = torch.Tensor.backward
-    torch.Tensor.backward = timed(backward)  # type: ignore[method-assign, assignment]
+    torch.Tensor.backward = timed(backward)  # type: ignore[method-assign]
     try:
         start = time.perf_counter()
         for _ in range(SHARE_UPDATES):
