@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from visnav.agents.ppo import PPOConfig
 from visnav.envs import TASKS
 from visnav.envs.driving.world import Task as DrivingTask
+from visnav.envs.grid.world import Task as GridTask
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,46 @@ class SteeredRoads(Roads):
     distribution: str = "beta"
 
 
-def preset(env_id: str) -> PPOConfig:
-    """The hyper-parameters for an ID of visnav's; those of PPOConfig for any other."""
+@dataclass(frozen=True)
+class FirstPerson(PPOConfig):
+    """Through the agent's eyes, 64×64."""
+
+    encoder: str = "nature"
+
+
+@dataclass(frozen=True)
+class Remembering(PPOConfig):
+    """Grid worlds in which what matters is out of sight when it is needed."""
+
+    memory: int = 128
+    entropy_coef: float = 0.002
+
+
+@dataclass(frozen=True)
+class Exploring(PPOConfig):
+    """Grid worlds whose reward is so far away that chance does not find it."""
+
+    curiosity: float = 0.5
+    curiosity_first_visits: bool = True
+
+
+GRIDS: dict[str, type[PPOConfig]] = {
+    "MiniGrid-Memory": Remembering,
+    "MiniGrid-FourRooms": Remembering,
+    "MiniGrid-MultiRoom-N4": Exploring,
+    "MiniGrid-MultiRoom-N6": Exploring,
+    "MiniGrid-LockedRoom": Exploring,
+    "MiniGrid-ObstructedMaze": Exploring,
+}
+"""Beginning of an ID, without its namespace -> what its tiles are learned with; otherwise PPOConfig."""
+
+
+def preset(env_id: str, camera: str | None = None) -> PPOConfig:
+    """The hyper-parameters for an ID of visnav's under a camera (None: its usual one); PPOConfig's for any other."""
     task = TASKS[env_id]() if env_id in TASKS else None
     if isinstance(task, DrivingTask):
         return Roads() if task.action == "DiscreteMetaAction" else SteeredRoads()
-    return PPOConfig()
+    if isinstance(task, GridTask) and (camera or task.camera) == "first_person":
+        return FirstPerson()
+    name = env_id.rpartition("/")[2]
+    return next((family() for begin, family in GRIDS.items() if name.startswith(begin)), PPOConfig())

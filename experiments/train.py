@@ -243,9 +243,10 @@ class Resume:
 
 
 def parse(argv: list[str]) -> TrainConfig:
-    """The command line as a configuration; what it does not say comes from the preset of the ID that it names."""
+    """The command line as a configuration; what it does not say comes from the preset of its ID and camera."""
     env_id = next((word for word in argv if word in TASKS), "")
-    default = TrainConfig(tyro.MISSING, ppo=preset(env_id))
+    camera = next((word.partition("=")[2] for word in argv if word.startswith("camera=")), None)
+    default = TrainConfig(tyro.MISSING, ppo=preset(env_id, camera))
     return tyro.cli(TrainConfig, prog="visnav train", args=argv, default=default)
 
 

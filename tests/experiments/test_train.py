@@ -20,7 +20,8 @@ import torch
 
 from visnav.agents.checkpoint import CheckpointError, load_arrays
 from visnav.agents.ppo import PPOConfig
-from visnav.experiments import cli, evaluate, train
+from visnav.envs import TASKS
+from visnav.experiments import cli, evaluate, presets, train
 from visnav.experiments.run import Run, TrainConfig
 from visnav.experiments.watch import open_target
 
@@ -188,8 +189,18 @@ def test_a_family_brings_its_own_hyper_parameters() -> None:
     assert (road.ppo.encoder, road.ppo.frames, road.ppo.gamma, road.seed) == ("nature", 4, 0.9, 3)
     steered = train.parse(["--runs", "some/folder", "--num-envs", "32", "visnav/racetrack-v0"])
     assert (steered.ppo.distribution, steered.ppo.num_envs, steered.ppo.gamma) == ("beta", 32, 0.99)
+    seen = train.parse(["visnav/MiniGrid-MemoryS7-v0", "--env", "camera=first_person"])
+    assert (seen.ppo.encoder, seen.ppo.memory) == ("nature", 0)
+    assert train.parse(["visnav/Maze-PointGoal-7x7-v0"]).ppo == seen.ppo
+    assert train.parse(["visnav/MiniGrid-MemoryS7-v0"]).ppo.memory == 128
+    assert train.parse(["visnav/MiniGrid-LockedRoom-v0"]).ppo.curiosity == 0.5
     with pytest.raises(SystemExit):
         train.parse([])
+
+
+@pytest.mark.parametrize("begin", presets.GRIDS)
+def test_every_family_of_grids_has_worlds(begin: str) -> None:
+    assert any(name.startswith(f"visnav/{begin}") for name in TASKS)
 
 
 def test_ppo_starts_from_what_the_expert_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
