@@ -25,10 +25,13 @@ def scan(decay: Tensor, inflow: Tensor, start: Tensor) -> Tensor:
 
 
 class MinGRU(nn.Module):
-    """minGRU: h_t = (1 - z_t) h_{t-1} + z_t tanh(W x_t + b), z_t = σ(W_z x_t + b_z).
+    """minGRU: h_t = a_t h_{t-1} + √(1 - a_t²) tanh(W x_t + b), a_t = 1 - σ(W_z x_t + b_z).
 
     Feng et al. 2024, "Were RNNs All We Needed?" (arXiv:2410.01201), with a bounded candidate. The gates look at the
     input alone, so a sequence needs no loop over time, and a reset inside it costs nothing: h_{t-1} is taken as 0.
+
+    The candidate's factor is that of Griffin's RG-LRU (De et al. 2024, arXiv:2402.19427): with minGRU's own, 1 - a_t,
+    what was seen once is a small part of a unit that keeps it long, and hard to learn from.
 
     The gates begin with time constants between 1 and `LONGEST` steps, evenly in the logarithm: after Tallec and
     Ollivier 2018 (arXiv:1804.11188).
@@ -63,9 +66,10 @@ class MinGRU(nn.Module):
             fresh: (T, N) bool, steps before which the memory is emptied.
 
         Returns:
-            (T, N, size) float32, within [-1, 1].
+            (T, N, size), of the type of `start`.
         """
         gate, candidate = (layer(inputs).to(start.dtype) for layer in (self.gate, self.candidate))
-        gate = torch.sigmoid(gate)
-        decay = (1 - gate) * ~fresh.unsqueeze(-1)
-        return scan(decay, gate * torch.tanh(candidate), start)
+        kept = torch.sigmoid(-gate)
+        # √(1 - a²) = √σ(z) √(1 + a), whose gradient stays finite where σ(z) vanishes
+        inflow = (F.logsigmoid(gate) / 2).exp() * (1 + kept).sqrt() * torch.tanh(candidate)
+        return scan(kept * ~fresh.unsqueeze(-1), inflow, start)

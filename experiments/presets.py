@@ -48,7 +48,14 @@ class Remembering(PPOConfig):
     """Grid worlds in which what matters is out of sight when it is needed."""
 
     memory: int = 128
-    entropy_coef: float = 0.002
+    entropy_coef: float = 0.01
+
+
+@dataclass(frozen=True)
+class Searching(Remembering):
+    """Grid worlds in which it pays to know where one has been."""
+
+    entropy_coef: float = 0.003
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Exploring(PPOConfig):
 
 GRIDS: dict[str, type[PPOConfig]] = {
     "MiniGrid-Memory": Remembering,
-    "MiniGrid-FourRooms": Remembering,
+    "MiniGrid-FourRooms": Searching,
     "MiniGrid-MultiRoom-N4": Exploring,
     "MiniGrid-MultiRoom-N6": Exploring,
     "MiniGrid-LockedRoom": Exploring,

@@ -14,8 +14,8 @@ def slow(memory: MinGRU, inputs: torch.Tensor, start: torch.Tensor, fresh: torch
         for t in range(len(inputs)):
             if fresh[t, n]:
                 h = torch.zeros_like(h)
-            z = torch.sigmoid(memory.gate(inputs[t, n]))
-            h = (1 - z) * h + z * torch.tanh(memory.candidate(inputs[t, n]))
+            a = 1 - torch.sigmoid(memory.gate(inputs[t, n]))
+            h = a * h + (1 - a**2) ** 0.5 * torch.tanh(memory.candidate(inputs[t, n]))
             outputs[t, n] = h
     return outputs
 
@@ -51,6 +51,14 @@ def test_pieces_of_a_sequence_agree_with_the_whole() -> None:
     for t in range(48):
         h = memory(inputs[t : t + 1], h, fresh[t : t + 1])[-1]
         torch.testing.assert_close(h, whole[t], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("bias", [-1e3, 1e3])
+def test_gates_that_are_shut_or_open_for_good_have_finite_gradients(bias: float) -> None:
+    memory = MinGRU(2, 3)
+    torch.nn.init.constant_(memory.gate.bias, bias)
+    memory(torch.ones(4, 1, 2), torch.ones(1, 3), torch.zeros(4, 1, dtype=torch.bool)).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in memory.parameters())
 
 
 def test_scan_is_the_recurrence() -> None:
