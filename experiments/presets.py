@@ -23,6 +23,7 @@ class Roads(PPOConfig):
     gamma: float = 0.95
     entropy_coef: float = 0.01
     normalise_advantages: bool = True
+    scale_rewards: bool = True  # else returns in the hundreds leave the clipped gradient to the critic
 
 
 @dataclass(frozen=True)
