@@ -214,13 +214,14 @@ def training(options: argparse.Namespace) -> Iterator[Row]:
 
     sizes = {name: trainers.WORLDS for name in trainers.CONTESTANTS}
     sizes |= {name: trainers.FEW_WORLDS for name in sizes if name.endswith("minigrid pixels")}
-    sizes["visnav by default"] = trainers.PPOConfig().num_envs
+    sizes |= {name: trainers.PPOConfig().num_envs for name in sizes if name.endswith("by default")}
     for name, peer in (
         ("visnav", "SB3"),
         ("visnav recurrent", "visnav"),
         ("visnav recurrent", "SB3 RecurrentPPO"),
         ("visnav minigrid pixels", "SB3 minigrid pixels"),
         ("visnav by default", "SB3 minigrid pixels"),
+        ("visnav recurrent by default", "SB3 RecurrentPPO minigrid pixels"),
     ):
         with ExitStack() as stack:
             ours, theirs = (stack.enter_context(trainers.process(one)) for one in (name, peer))

@@ -4,8 +4,9 @@
 
 In processes of their own because memory, threads and their settings belong to a process, and one contestant's would
 change the others' speed. All learn from 64×64 pixels of DoorKey-8x8 seen as a whole, by NatureCNN, in rollouts of
-64 worlds × 64 steps, 4 epochs and minibatches of 256, with these exceptions: "minigrid pixels" are 8 worlds with what
-the agent sees, and Stable-Baselines3's usual epochs and minibatches.
+64 worlds × 64 steps, 4 epochs and minibatches of 256, with these exceptions. "minigrid pixels" are 8 worlds with what
+the agent sees, and the usual epochs and minibatches of Stable-Baselines3 or sb3-contrib; "by default" is as `visnav
+train` learns the same.
 """
 
 import itertools
@@ -82,9 +83,8 @@ def ours_on_few_worlds() -> tuple[Update, int]:
     return our_trainer_on_few_worlds().iterate, FEW_WORLDS * LONG
 
 
-def ours_by_default() -> tuple[Update, int]:
-    """As `visnav train` trains."""
-    config = PPOConfig()
+def ours_by_default(memory: int = 0) -> tuple[Update, int]:
+    config = PPOConfig(memory=memory)
     return PPO(worlds(config.num_envs), config).iterate, config.num_envs * config.num_steps
 
 
@@ -110,13 +110,26 @@ def _sb3_update(algorithm: Any, policy: str) -> Update:
 
 def sb3_on_minigrid() -> tuple[Update, int]:
     """The original worlds, and Stable-Baselines3 as it comes; rollouts are shorter, which leaves the rate as it is."""
-    from minigrid.wrappers import ImgObsWrapper, RGBImgPartialObsWrapper
     from stable_baselines3 import PPO as SB3
+
+    model = SB3("CnnPolicy", _minigrid(), n_steps=LONG, batch_size=SMALL_MINIBATCH, n_epochs=MORE_EPOCHS, device="cpu")
+    return lambda: model.learn(FEW_WORLDS * LONG, reset_num_timesteps=False), FEW_WORLDS * LONG
+
+
+def sb3_recurrent_on_minigrid() -> tuple[Update, int]:
+    """The original worlds, and RecurrentPPO as it comes."""
+    from sb3_contrib import RecurrentPPO
+
+    model = RecurrentPPO("CnnLstmPolicy", _minigrid(), device="cpu")
+    steps = FEW_WORLDS * model.n_steps
+    return lambda: model.learn(steps, reset_num_timesteps=False), steps
+
+
+def _minigrid() -> Any:
+    from minigrid.wrappers import ImgObsWrapper, RGBImgPartialObsWrapper
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    envs = DummyVecEnv([lambda: ImgObsWrapper(RGBImgPartialObsWrapper(gym.make(ID)))] * FEW_WORLDS)
-    model = SB3("CnnPolicy", envs, n_steps=LONG, batch_size=SMALL_MINIBATCH, n_epochs=MORE_EPOCHS, device="cpu")
-    return lambda: model.learn(FEW_WORLDS * LONG, reset_num_timesteps=False), FEW_WORLDS * LONG
+    return DummyVecEnv([lambda: ImgObsWrapper(RGBImgPartialObsWrapper(gym.make(ID)))] * FEW_WORLDS)
 
 
 CONTESTANTS: dict[str, tuple[str, Callable[[], tuple[Update, int]]]] = {
@@ -124,9 +137,11 @@ CONTESTANTS: dict[str, tuple[str, Callable[[], tuple[Update, int]]]] = {
     "visnav recurrent": ("torch", ours_recurrent),
     "visnav minigrid pixels": ("torch", ours_on_few_worlds),
     "visnav by default": ("torch", ours_by_default),
+    "visnav recurrent by default": ("torch", lambda: ours_by_default(UNITS)),
     "SB3": ("stable_baselines3", sb3),
     "SB3 RecurrentPPO": ("sb3_contrib", sb3_recurrent),
     "SB3 minigrid pixels": ("minigrid", sb3_on_minigrid),
+    "SB3 RecurrentPPO minigrid pixels": ("sb3_contrib", sb3_recurrent_on_minigrid),
 }
 """Name -> the package that must be there, and what makes the contestant: one update, and the steps in it."""
 
