@@ -24,8 +24,9 @@ help:
 demo: $(VENV)/installed-train
 	$(BIN)/python -m visnav.experiments.demo $(ARGS)
 
+# Two processes: most tests use one core. A file's tests stay together, as they share what is compiled.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -329,7 +329,7 @@ def test_an_auxiliary_loss_is_of_training_alone(
 ) -> None:
     """The run is resumed, evaluated and shown in a video by a policy that never saw the labels."""
     monkeypatch.chdir(tmp_path)
-    words = [ID, *SMALL, "--auxiliary", "segmentation", "--auxiliary-coef", "0.2"]
+    words = [ID, *SMALL, "--encoder", "patch", "--auxiliary", "segmentation", "--auxiliary-coef", "0.2"]
     eyes = ["--env", "camera=first_person", "image_size=[32,32]", "max_steps=20"]
     assert cli.main(["train", *words, "--total-steps", "2048", *eyes]) == 0
     run = only_run(tmp_path)
@@ -342,7 +342,7 @@ def test_an_auxiliary_loss_is_of_training_alone(
     assert "sampled actions of the best policy" in capsys.readouterr().out
     for arguments, message in (
         ([ID, "--auxiliary", "depth"], "--auxiliary depth learns from the sensor 'depth': "),
-        ([ID, "--auxiliary", "depth", *eyes, 'sensors=["rgb","depth"]'], "which the policy sees already"),
+        ([ID, "--encoder", "patch", "--auxiliary", "depth", *eyes, 'sensors=["rgb","depth"]'], "which the policy sees already"),
     ):
         assert cli.main(["train", *arguments]) == 2
         (line,) = capsys.readouterr().err.splitlines()
