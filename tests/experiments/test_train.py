@@ -342,7 +342,7 @@ def test_an_auxiliary_loss_is_of_training_alone(
     assert "sampled actions of the best policy" in capsys.readouterr().out
     for arguments, message in (
         ([ID, "--auxiliary", "depth"], "--auxiliary depth learns from the sensor 'depth': "),
-        ([ID, "--encoder", "patch", "--auxiliary", "depth", *eyes, 'sensors=["rgb","depth"]'], "which the policy sees already"),
+        ([*words, "--auxiliary", "depth", *eyes, 'sensors=["rgb","depth"]'], "which the policy sees already"),
     ):
         assert cli.main(["train", *arguments]) == 2
         (line,) = capsys.readouterr().err.splitlines()
