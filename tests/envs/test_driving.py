@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from driving_start import started
 from numpy.typing import NDArray
 
 import visnav.envs  # noqa: F401  (registers the IDs)
@@ -16,7 +17,6 @@ from visnav.envs.driving.config import IDM_VEHICLE, TRAFFIC
 from visnav.envs.driving.control import order_lanes
 from visnav.envs.driving.layouts import TASKS
 from visnav.envs.driving.loops import step_rows
-from visnav.envs.driving.simulation import DrivingSimulation
 from visnav.envs.driving.spawning import TYRE_STIFFNESS, UNIT_MASS
 from visnav.envs.driving.traffic import acceleration, desired_gap, neighbours
 from visnav.envs.driving.vehicles import dynamic_bicycle, kinematic_bicycle
@@ -31,19 +31,8 @@ from visnav.envs.driving.world import (
     World,
     make_world,
 )
-from visnav.envs.gym import make_simulation
 
 IDLE, SLOWER = 1, 0  # the latter where actions only change the speed
-
-
-def started(name: str, num_envs: int, **keywords: Any) -> DrivingSimulation:
-    """N worlds at the start of levels 0, 1, …"""
-    simulation = make_simulation(f"visnav/{name}", num_envs, 1, {"camera": "kinematics", **keywords})
-    assert isinstance(simulation, DrivingSimulation)
-    everyone = np.ones(num_envs, np.bool_)
-    simulation.seed(np.arange(num_envs), everyone)
-    simulation.reset(everyone)
-    return simulation
 
 
 def one_vehicle(speed: float, steering: float = 0.0, acceleration: float = 0.0) -> World:

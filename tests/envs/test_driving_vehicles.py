@@ -9,15 +9,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from driving_start import started
 from gymnasium.utils.env_checker import check_env
 
 import visnav.envs  # noqa: F401  (registers the IDs)
 from visnav.envs.driving.collisions import overlap
 from visnav.envs.driving.config import VEHICLE_BOUNDS
 from visnav.envs.driving.layouts import TASKS
-from visnav.envs.driving.simulation import DrivingSimulation
 from visnav.envs.driving.world import LANDMARK, OBSTACLE, VEHICLE_NUMBERS
-from visnav.envs.gym import make_simulation
 
 RANGES = {
     "length": (4.0, 7.0),
@@ -30,16 +29,6 @@ RANGES = {
     "comfort_acc_min": (-6.0, -3.0),
 }
 IDLE = 1
-
-
-def started(name: str, num_envs: int, **keywords: Any) -> DrivingSimulation:
-    """N worlds at the start of levels 0, 1, …"""
-    simulation = make_simulation(f"visnav/{name}", num_envs, 1, {"camera": "kinematics", **keywords})
-    assert isinstance(simulation, DrivingSimulation)
-    everyone = np.ones(num_envs, np.bool_)
-    simulation.seed(np.arange(num_envs), everyone)
-    simulation.reset(everyone)
-    return simulation
 
 
 def test_every_number_has_bounds() -> None:
