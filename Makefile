@@ -58,6 +58,7 @@ $(VENV)/installed-%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing visnav[$*] into $(VENV): some hundred MB, a few minutes, once.'
 	$(BIN)/python -m pip install $(if $(CI),--quiet) $(if $(TORCH_INDEX),--extra-index-url '$(TORCH_INDEX)') \
 		--constraint constraints.txt --editable '.[$*]'
+	$(if $(filter dev all,$*),$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt stardist)
 	@touch $@ $(HOLDS_$*:%=$(VENV)/installed-%)
 
 $(BIN)/python:
