@@ -185,9 +185,70 @@ class PatchStem(Encoder):
         super().__init__(image_shape, output_size, maps)
 
 
+def initialise_for_relu(module: nn.Module) -> None:
+    """Draw the weights of every convolution such that signals keep their size through ReLUs; zero biases.
+
+    He et al. 2015 (arXiv:1502.01852). Torch's own weights shrink them to less than half a layer, and a deep stack
+    without normalisation hardly learns.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class Pyramid(Encoder):
+    """The contracting path of U-Net: Ronneberger et al. 2015 (arXiv:1505.04597), narrow and padded.
+
+    Two 3×3 convolutions a stage at strides 1, 2, 4, 8 …; between two stages the larger of 2×2 numbers. `stages` gives
+    the maps of all of them, for predictions at the images' own size. It reads images of any size; the vector of
+    `forward` is of images of `image_shape`, and of any size where it is pooled.
+
+    Args:
+        image_shape: (height, width, channels).
+        output_size: length of the vector.
+        channels: width of each stage.
+        pool: average the last maps over the image before the linear layer.
+    """
+
+    maps: nn.Sequential
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        output_size: int = 256,
+        channels: Sequence[int] = (8, 16, 32, 64),
+        pool: bool = False,
+    ) -> None:
+        stages: list[nn.Module] = []
+        before = image_shape[-1]
+        for stage, width in enumerate(channels):
+            shrink = nn.MaxPool2d(2, ceil_mode=True) if stage else nn.Identity()
+            first = (nn.Conv2d if stage else PixelConv2d)(before, width, 3, padding=1)
+            second = nn.Conv2d(width, width, 3, padding=1)
+            stages.append(nn.Sequential(shrink, first, nn.ReLU(), second, nn.ReLU()))
+            before = width
+        super().__init__(image_shape, output_size, nn.Sequential(*stages), pool)
+        self.channels = tuple(channels)
+        initialise_for_relu(self.maps)
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """The maps of every stage, the finest first, of uint8 images (B, H, W, C).
+
+        Those of stage k are (B, channels[k], ⌈H / 2ᵏ⌉, ⌈W / 2ᵏ⌉); the last ones are `features`.
+        """
+        maps = []
+        for stage in self.maps:
+            images = stage(images)
+            maps.append(images)
+        return maps
+
+
 ENCODERS: dict[str, Callable[..., Encoder]] = {
     "nature": NatureCNN,
     "impala": Impala,
     "impoola": Impoola,
     "patch": PatchStem,
+    "pyramid": Pyramid,
 }

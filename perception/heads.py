@@ -1,8 +1,11 @@
-"""Heads: what is predicted from the feature maps of an encoder."""
+"""Heads: what is predicted from the feature maps of an encoder, and networks of both."""
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from visnav.perception.encoders import Pyramid, initialise_for_relu
 
 
 class UpsamplingHead(nn.Module):
@@ -39,3 +42,53 @@ class UpsamplingHead(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(B, outputs, H, W) from maps (B, channels, h, w)."""
         return self.layers(maps)
+
+
+class SegmentationHead(nn.Module):
+    """A class for every pixel, from the maps of all stages of a Pyramid: fully convolutional, for images of any size.
+
+    The expanding path of U-Net (Ronneberger et al. 2015, arXiv:1505.04597). From the coarsest stage up: a 1×1
+    convolution to the width of the next finer stage, every number repeated in 2×2 pixels, that stage's maps added
+    (as LinkNet does, Chaurasia and Culurciello 2017, arXiv:1707.03718, at half the cost of U-Net's concatenation),
+    one 3×3 convolution. Where a side of the finer maps is odd, the last repeated row or column is left out, so that
+    every number stays over the pixels that it was made from.
+
+    Args:
+        channels: width of each stage, the finest first.
+        outputs: classes.
+    """
+
+    def __init__(self, channels: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        pairs = list(zip(channels[1:], channels[:-1], strict=True))
+        self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for coarse, fine in pairs)
+        self.blend = nn.ModuleList(nn.Conv2d(fine, fine, 3, padding=1) for _, fine in pairs)
+        self.classify = nn.Conv2d(channels[0], outputs, 1)
+        initialise_for_relu(self)
+
+    def forward(self, stages: Sequence[Tensor]) -> Tensor:
+        """Logits (B, outputs, H, W) from maps (B, channels[k], ⌈H / 2ᵏ⌉, ⌈W / 2ᵏ⌉), k = 0, 1, …"""
+        maps = stages[-1]
+        for k in reversed(range(len(self.narrow))):
+            height, width = stages[k].shape[-2:]
+            raised = F.interpolate(self.narrow[k](maps), scale_factor=2.0)[..., :height, :width]
+            maps = F.relu(self.blend[k](raised + stages[k]))
+        return self.classify(maps)
+
+
+class Segmenter(nn.Module):
+    """A Pyramid and a SegmentationHead: uint8 images (B, H, W, C) in, logits (B, classes, H, W) out, any H and W.
+
+    Args:
+        encoder: whose stages are read; a policy may read the same one.
+        classes: number of them.
+    """
+
+    def __init__(self, encoder: Pyramid, classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = SegmentationHead(encoder.channels, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, classes, H, W); `argmax(1)` are the predicted classes."""
+        return self.head(self.encoder.stages(images))

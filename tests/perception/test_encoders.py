@@ -4,7 +4,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from visnav.perception.encoders import ENCODERS, Impala, Impoola, NatureCNN, PatchConv2d, PatchStem, PixelConv2d
+from visnav.perception.encoders import (
+    ENCODERS,
+    Impala,
+    Impoola,
+    NatureCNN,
+    PatchConv2d,
+    PatchStem,
+    PixelConv2d,
+    Pyramid,
+)
 
 
 def count(module: torch.nn.Module) -> int:
@@ -18,6 +27,8 @@ def count(module: torch.nn.Module) -> int:
         (Impala((64, 64, 3)), 9_728 + 41_632 + 46_240 + 524_544),  # three stages, 2048 → 256
         (Impoola((64, 64, 3)), 9_728 + 41_632 + 46_240 + 8_448),  # 32 → 256 after the pooling
         (PatchStem((56, 56, 3)), 6_176 + 18_496 + 36_928 + 147_712),
+        (Pyramid((64, 64, 3)), 808 + 3_488 + 13_888 + 55_424 + 1_048_832),  # 64·8·8 → 256
+        (Pyramid((64, 64, 3), pool=True), 808 + 3_488 + 13_888 + 55_424 + 16_640),
     ],
 )
 def test_parameter_counts(encoder: torch.nn.Module, expected: int) -> None:
@@ -79,3 +90,25 @@ def test_patch_stem_reads_the_smallest_view() -> None:
 def test_images_that_are_too_small_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"\(7, 7, 3\)"):
         ENCODERS[name]((7, 7, 3))
+
+
+@pytest.mark.parametrize("size", [(64, 48), (37, 50), (1, 1), (5, 17)])
+def test_a_pyramids_stages_halve_the_image_and_end_in_its_features(size: tuple[int, int]) -> None:
+    pyramid = Pyramid((64, 48, 3), channels=(4, 6, 8, 10))
+    images = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8)
+    stages = pyramid.stages(images)
+    sizes = [tuple(-(-side // 2**k) for side in size) for k in range(4)]
+    assert [maps.shape for maps in stages] == [(2, 4 + 2 * k, *sizes[k]) for k in range(4)]
+    assert torch.equal(stages[-1], pyramid.features(images))
+
+
+def test_a_pooled_pyramid_reads_images_of_any_size_as_a_vector() -> None:
+    pyramid = Pyramid((64, 64, 3), pool=True)
+    assert pyramid(torch.zeros(1, 50, 70, 3, dtype=torch.uint8)).shape == (1, 256)
+
+
+def test_signals_keep_their_size_through_a_pyramid() -> None:
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)
+    for maps in Pyramid((64, 64, 3), channels=(32,) * 6).stages(images):
+        assert 0.2 < maps.square().mean().sqrt() < 5
