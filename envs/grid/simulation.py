@@ -283,12 +283,13 @@ class GridSimulation:
         """Labels of what the camera sees now, for learning to see.
 
         Args:
-            labels: of "depth" ("first_person" only), "semantic", "instance" and "boxes".
+            labels: of "depth" ("first_person" only), "semantic", "instance" and "boxes"; and "rgb", the picture itself.
 
         Returns:
-            By name: "depth" (N, H, W, 1) float32 metres to the image plane; "semantic" (N, H, W, 1) uint8, places in
-            `lens.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, 0 = background, else the same number for the same
-            thing throughout an episode; "boxes" a list of N dicts, see `visnav.envs.boxes.tight_boxes`.
+            By name: "rgb" (N, H, W, 3) uint8; "depth" (N, H, W, 1) float32 metres to the image plane; "semantic"
+            (N, H, W, 1) uint8, places in `lens.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, 0 = background, else
+            the same number for the same thing throughout an episode; "boxes" a list of N dicts, see
+            `visnav.envs.boxes.tight_boxes`.
 
         Raises:
             ValueError: a label that this camera does not have.
@@ -298,7 +299,7 @@ class GridSimulation:
             others = ", ".join(name for name, offered in LABELS.items() if offered)
             raise ValueError(f"camera={self.camera!r} has no labels; {others} have")
         for name in labels:
-            check_name(f"label for camera={self.camera!r}", name, LABELS[self.camera])
+            check_name(f"label for camera={self.camera!r}", name, ("rgb", *LABELS[self.camera]))
         drawn = {name for name in labels if name != "boxes"}
         if "boxes" in labels:
             drawn |= {"instance", "semantic"}

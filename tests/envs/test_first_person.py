@@ -216,7 +216,7 @@ def test_labels_are_those_of_the_camera() -> None:
         env.annotate(("semantic",))
     env = gym.make(ID).unwrapped
     env.reset(seed=0)
-    with pytest.raises(ValueError, match="label for camera='tiles' 'depth'; allowed: boxes, instance, semantic"):
+    with pytest.raises(ValueError, match="label for camera='tiles' 'depth'; allowed: boxes, instance, rgb, semantic"):
         env.annotate(("depth",))
     env = gym.make(ID, camera="first_person").unwrapped
     with pytest.raises(gym.error.ResetNeeded):
