@@ -31,6 +31,8 @@ class Family:
     """What is to be detected: each with the classes that it goes by."""
     camera: dict[str, Any]
     """Keywords of `gym.make_vec`."""
+    steps: int
+    """Of the agent between two batches to learn from: one is a turn of the head in rooms, and a second on roads."""
 
 
 FAMILIES = {
@@ -41,12 +43,14 @@ FAMILIES = {
         GRID_CLASSES,
         {"door": ("open door", "closed door", "locked door"), "key": ("key",), "ball": ("ball",)},
         {"camera": "first_person", "lighting": "random", "noise": 0.02},
+        steps=8,
     ),
     "roads": Family(
         ("highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v0", "two-way-v0", "racetrack-v0"),
         ROAD_CLASSES,
         {"vehicle": ("vehicle",)},
         {"camera": "front", "lighting": "random"},
+        steps=1,
     ),
 }  # fmt: skip
 
@@ -59,7 +63,7 @@ class Worlds:
         part: "train" or "test", of layouts and of textures.
         num_envs: pictures of a batch, shared evenly by the family's IDs.
         seed: of levels and actions.
-        steps: of the agent between two batches.
+        steps: of the agent between two batches, the family's when None.
         **keywords: of `gym.make_vec`, instead of the family's own, such as image_size.
 
     Raises:
@@ -67,12 +71,12 @@ class Worlds:
     """
 
     def __init__(
-        self, family: Family, part: str, num_envs: int, seed: int = 0, steps: int = 4, **keywords: Any
+        self, family: Family, part: str, num_envs: int, seed: int = 0, steps: int | None = None, **keywords: Any
     ) -> None:
         count = len(family.env_ids)
         if num_envs < count:
             raise ValueError(f"num_envs must be at least {count}, one for each ID; got {num_envs}")
-        self._steps = steps
+        self._steps = family.steps if steps is None else steps
         self._worlds = [
             gym.make_vec(
                 f"visnav/{env_id}", num_envs=len(share), split=part, textures=part, **(family.camera | keywords)
@@ -93,6 +97,10 @@ class Worlds:
     def __call__(self) -> Mapping[str, Any]:
         """The pictures after some further steps, with their labels."""
         self.move(self._steps)
+        return self.look()
+
+    def look(self) -> Mapping[str, Any]:
+        """The pictures as the worlds are, with their labels."""
         seen = [envs.annotate(("rgb", "semantic", "boxes")) for envs in self._worlds]
         boxes = [target for part in seen for target in part["boxes"]]
         return {"boxes": boxes} | {name: np.concatenate([part[name] for part in seen]) for name in ("rgb", "semantic")}
