@@ -46,10 +46,10 @@ FAMILIES = {
         steps=8,
     ),
     "roads": Family(
-        ("highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v0", "two-way-v0", "racetrack-v0"),
+        ("highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v1", "two-way-v0", "racetrack-v0"),
         ROAD_CLASSES,
         {"vehicle": ("vehicle",)},
-        {"camera": "front", "lighting": "random"},
+        {"camera": "front", "lighting": "random", "weather": "random"},
         steps=1,
     ),
 }  # fmt: skip
