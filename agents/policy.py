@@ -115,7 +115,7 @@ class PolicyConfig:
     """What a policy is made of."""
 
     encoder: str = "patch"
-    """Image encoder, one of `visnav.perception.encoders.ENCODERS`: patch, nature, impala, pyramid …"""
+    """Image encoder: a name in visnav.perception.encoders.ENCODERS."""
     frames: int = 1
     """Images stacked for the encoder; 1 is the current one alone."""
     memory: int = 0
