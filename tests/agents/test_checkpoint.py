@@ -64,6 +64,7 @@ def door_key() -> gym.vector.VectorEnv:
         (ID, CONFIG, 2),
         (ID, RECURRENT, 1),
         (ID, CURIOUS, 1),
+        (ID, replace(CURIOUS, curiosity_kind="counts"), 1),
         (DRIVING_ID, CONFIG, 1),
         (DRIVING_ID, BETA, 1),
     ],
