@@ -1,7 +1,10 @@
-"""Curiosity: a reward for what is new, by random network distillation (RND).
+"""Curiosity: a reward for what is new, by random network distillation (RND) or by counting.
 
 Burda et al. 2018, "Exploration by Random Network Distillation" (arXiv:1810.12894): a network learns to predict what a
-fixed random network says of an image; where it errs, little like it was seen before.
+fixed random network says of an image; where it errs, little like it was seen before. It is for images of any kind.
+
+Tang et al. 2017, "#Exploration: A Study of Count-Based Exploration for Deep RL" (arXiv:1611.04717): the n-th time that
+an image is seen, by its hash, is worth 1/√n. It is for worlds that show the very same image again, such as grids.
 
 With `first_visits` an image counts only the first time in its episode, else pacing to and fro at the edge of the known
 would be rewarded: Zhang et al. 2021, "NovelD: A Simple yet Effective Exploration Criterion" (NeurIPS), section 3.
@@ -18,78 +21,55 @@ from visnav.agents.ranks import Ranks
 from visnav.agents.rollout import ReturnScale, RolloutBuffer
 from visnav.perception.encoders import NatureCNN, PatchStem
 
-FEATURES = 128  # numbers that the networks say of an image
+FEATURES = 128  # numbers that RND's networks say of an image
 MOST = 5.0  # deviations at which a normalised pixel is clipped
 RECENT = 512  # images of an episode that are remembered, to tell which is new in it
+BUCKETS = 2**22  # counters, shared by the images whose hashes fall on the same one
 
 
-def _network(shape: Sequence[int]) -> nn.Module:
-    """Images (B, H, W, C) float in, (B, FEATURES) out."""
-    height, width, _ = shape
-    encoder = NatureCNN(shape, 256) if min(height, width) >= 36 else PatchStem(shape, 256, patch=4)
-    return nn.Sequential(encoder, nn.Linear(256, FEATURES))
+def hashes(images: Tensor) -> Tensor:
+    """(T, N) int64, odd, of images (T, N, …): a sum of their words times odd random numbers."""
+    rows = images.contiguous().flatten(2).view(torch.uint8)
+    padding = -rows.shape[-1] % 8
+    random = torch.Generator().manual_seed(0)
+    words = (rows.shape[-1] + padding) // 8
+    factors = torch.randint(-(2**62), 2**62, (words,), generator=random) * 2 + 1
+    frames = ((F.pad(frame, (0, padding)) if padding else frame).view(torch.int64) for frame in rows)
+    return torch.stack([(frame * factors).sum(1) | 1 for frame in frames])
 
 
 class FirstVisits:
-    """Tells which images are seen for the first time in their episode, of which the last RECENT are remembered.
-
-    Images are told apart by a 64-bit hash of their bytes: a sum of words times odd random numbers.
-    """
+    """Tells which images are seen for the first time in their episode, of which the last RECENT are remembered."""
 
     def __init__(self, num_envs: int) -> None:
         self.seen = torch.zeros(num_envs, RECENT, dtype=torch.int64)  # hashes, a ring a world; 0 is none
         self.count = torch.zeros(num_envs, dtype=torch.int64)  # images in the episode so far
 
-    def find(self, images: Tensor, fresh: Tensor) -> Tensor:
-        """(T, N) bool, which of the images (T, N, …) are new; `fresh` (T, N) bool begin an episode."""
+    def find(self, hashed: Tensor, fresh: Tensor) -> Tensor:
+        """(T, N) bool, which of the images, by their hashes (T, N), are new; `fresh` (T, N) bool begin an episode."""
         worlds = torch.arange(len(self.count))
         found = []
-        for frame, begins in zip(images, fresh, strict=True):
+        for row, begins in zip(hashed, fresh, strict=True):
             self.seen[begins], self.count[begins] = 0, 0
-            hashes = self._hashes(frame)
-            found.append((self.seen != hashes.unsqueeze(1)).all(1))
-            self.seen[worlds, self.count % RECENT] = hashes
+            found.append((self.seen != row.unsqueeze(1)).all(1))
+            self.seen[worlds, self.count % RECENT] = row
             self.count += 1
         return torch.stack(found)
 
-    @staticmethod
-    def _hashes(frame: Tensor) -> Tensor:
-        """(N,) int64, odd, of images (N, …)."""
-        content = frame.contiguous().flatten(1).view(torch.uint8)
-        words = F.pad(content, (0, -content.shape[1] % 8)).view(torch.int64)
-        odd = torch.Generator().manual_seed(0)
-        factors = torch.randint(-(2**62), 2**62, (words.shape[1],), generator=odd) * 2 + 1
-        return (words * factors).sum(1) | 1
-
 
 class Curiosity(nn.Module):
-    """Novelty of images, in units of its own running deviation.
+    """Novelty of images, in units of its return's running deviation.
 
     Args:
-        shape: (height, width, channels) of the images.
-        sensor: the name of the sensor that gives them.
+        sensor: the name of the sensor that gives the images.
         num_envs: N.
         gamma: discount of the novelty's return, whose deviation scales it.
-        seed: of the weights of both networks.
         first_visits: whether an image counts only the first time in its episode.
     """
 
-    mean: Tensor
-    square: Tensor
-    count: Tensor
-
-    def __init__(
-        self, shape: Sequence[int], sensor: str, num_envs: int, gamma: float, seed: int, first_visits: bool = False
-    ) -> None:
+    def __init__(self, sensor: str, num_envs: int, gamma: float, first_visits: bool = False) -> None:
         super().__init__()
         self.sensor = sensor
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.target, self.predictor = _network(shape), _network(shape)
-        self.target.requires_grad_(False)
-        for name in ("mean", "square"):  # of every pixel, Welford's sums
-            self.register_buffer(name, torch.zeros(tuple(shape), dtype=torch.float64))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.scale = ReturnScale(num_envs, gamma)
         self.visits = FirstVisits(num_envs) if first_visits else None
 
@@ -97,11 +77,97 @@ class Curiosity(nn.Module):
     def rewards(self, buffer: RolloutBuffer, ranks: Ranks) -> Tensor:
         """(T, N) novelty of what each step led to, scaled; the statistics take in the rollout."""
         images = buffer.newest(self.sensor)
-        self._observe(images, ranks)
-        novelty = torch.stack([self._errors(self.normalised(frame)) for frame in images])
+        counts = torch.ones(images.shape[:2], dtype=torch.bool)
         if self.visits:
-            novelty = novelty * self.visits.find(images, buffer.fresh(1, buffer.num_steps + 1))
-        return self.scale.scale(novelty, torch.zeros_like(novelty, dtype=torch.bool), ranks)
+            counts = self.visits.find(hashes(images), buffer.fresh(1, buffer.num_steps + 1))
+        novelty = self.novelty(images, counts, ranks) * counts
+        return self.scale.scale(novelty, torch.zeros_like(counts), ranks)
+
+    def novelty(self, images: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
+        """(T, N) of images (T, N, H, W, C), before any scale; only where `counts` (T, N) bool does it matter."""
+        raise NotImplementedError
+
+    def learned(self) -> list[nn.Parameter]:
+        """What an optimiser is to learn."""
+        return []
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array, to be saved; `load` takes it back."""
+        arrays = {name: tensor.contiguous().numpy() for name, tensor in self.state_dict().items()}
+        arrays |= {f"scale/{name}": array for name, array in self.scale.state().items()}
+        if self.visits:
+            arrays |= {"visits/seen": self.visits.seen.numpy(), "visits/count": self.visits.count.numpy()}
+        return arrays
+
+    def load(self, state: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
+        groups: dict[str, dict[str, np.ndarray]] = {"scale": {}, "visits": {}, "": {}}
+        for name, array in state.items():
+            group, _, member = name.rpartition("/")
+            groups[group][member] = array
+        self.scale.load(groups["scale"])
+        if self.visits:
+            self.visits.seen, self.visits.count = (torch.tensor(groups["visits"][name]) for name in ("seen", "count"))
+        self.load_state_dict({name: torch.tensor(array) for name, array in groups[""].items()})
+
+
+class Counting(Curiosity):
+    """1/√n of an image that was met n times, those of this rollout included."""
+
+    table: Tensor
+
+    def __init__(self, sensor: str, num_envs: int, gamma: float, first_visits: bool = False) -> None:
+        super().__init__(sensor, num_envs, gamma, first_visits)
+        self.register_buffer("table", torch.zeros(BUCKETS, dtype=torch.int32))
+
+    def novelty(self, images: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
+        buckets = hashes(images) >> 8 & BUCKETS - 1  # the lowest bits of a sum of products are its poorest
+        if ranks.count > 1:
+            self.table += ranks.total(torch.bincount(buckets[counts], minlength=BUCKETS).int())
+        else:
+            self.table.index_add_(0, buckets[counts], torch.ones((), dtype=torch.int32).expand(int(counts.sum())))
+        return self.table[buckets].clamp(min=1).rsqrt()
+
+
+class Distillation(Curiosity):
+    """The error of a network that learns to predict a fixed random one, of images with normalised pixels.
+
+    Args:
+        shape: (height, width, channels) of the images.
+        seed: of the weights of both networks.
+        sensor, num_envs, gamma, first_visits: as in Curiosity.
+    """
+
+    mean: Tensor
+    square: Tensor
+    count: Tensor
+
+    def __init__(
+        self, shape: Sequence[int], seed: int, sensor: str, num_envs: int, gamma: float, first_visits: bool = False
+    ) -> None:
+        super().__init__(sensor, num_envs, gamma, first_visits)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.target, self.predictor = self._network(shape), self._network(shape)
+        self.target.requires_grad_(False)
+        for name in ("mean", "square"):  # of every pixel, Welford's sums
+            self.register_buffer(name, torch.zeros(tuple(shape), dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    @staticmethod
+    def _network(shape: Sequence[int]) -> nn.Module:
+        """Images (B, H, W, C) float in, (B, FEATURES) out."""
+        height, width, _ = shape
+        encoder = NatureCNN(shape, 256) if min(height, width) >= 36 else PatchStem(shape, 256, patch=4)
+        return nn.Sequential(encoder, nn.Linear(256, FEATURES))
+
+    def novelty(self, images: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
+        self._observe(images, ranks)
+        return torch.stack([self._errors(self.normalised(frame)) for frame in images])
+
+    def learned(self) -> list[nn.Parameter]:
+        """The predictor's weights, by `loss`."""
+        return list(self.predictor.parameters())
 
     def loss(self, images: Tensor, weights: Tensor) -> Tensor:
         """Sum over rows of the prediction's error, each with its weight (B,)."""
@@ -128,22 +194,3 @@ class Curiosity(nn.Module):
         self.mean += delta * count / total
         self.square += square + delta**2 * self.count * count / total
         self.count.copy_(total)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Every array, to be saved; `load` takes it back."""
-        arrays = {name: tensor.contiguous().numpy() for name, tensor in self.state_dict().items()}
-        arrays |= {f"scale/{name}": array for name, array in self.scale.state().items()}
-        if self.visits:
-            arrays |= {"visits/seen": self.visits.seen.numpy(), "visits/count": self.visits.count.numpy()}
-        return arrays
-
-    def load(self, state: dict[str, np.ndarray]) -> None:
-        """Take over a saved state."""
-        groups: dict[str, dict[str, np.ndarray]] = {"scale": {}, "visits": {}, "": {}}
-        for name, array in state.items():
-            group, _, member = name.rpartition("/")
-            groups[group][member] = array
-        self.scale.load(groups["scale"])
-        if self.visits:
-            self.visits.seen, self.visits.count = (torch.tensor(groups["visits"][name]) for name in ("seen", "count"))
-        self.load_state_dict({name: torch.tensor(array) for name, array in groups[""].items()})

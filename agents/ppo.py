@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from visnav.agents.allocator import keep_freed_memory
 from visnav.agents.auxiliary import Auxiliary, without
-from visnav.agents.curiosity import Curiosity
+from visnav.agents.curiosity import Counting, Curiosity, Distillation
 from visnav.agents.distributions import Distribution, Noise
 from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
 from visnav.agents.ranks import ALONE, Ranks
@@ -61,13 +61,16 @@ class PPOConfig(PolicyConfig):
     scale_rewards: bool = False
     """Divide rewards by the running deviation of the discounted return."""
     curiosity: float = 0.0
-    """Weight of the advantage of what is new (RND); 0 is none."""
+    """Weight of the advantage of what is new; 0 is none."""
+    curiosity_kind: str = "rnd"
+    """How new an image is: rnd (what a network has not learned to tell of it yet) or counts (how seldom the very same
+    image was seen; for worlds without noise)."""
     curiosity_first_visits: bool = False
     """Of novelty only what an image has the first time in its episode; for worlds without noise."""
     curiosity_gamma: float = 0.99
     """Discount of novelty, which flows across the ends of episodes."""
     curiosity_share: float = 0.25
-    """Share of the steps that the predictor of novelty learns from."""
+    """Share of the steps that the predictor of novelty, of rnd, learns from."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,6 +80,8 @@ class PPOConfig(PolicyConfig):
         for name in ("gamma", "gae_lambda", "curiosity_gamma", "curiosity_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if self.curiosity_kind not in ("rnd", "counts"):
+            raise ValueError(f"unknown curiosity_kind {self.curiosity_kind!r}; choose one of rnd, counts")
         if self.memory and self.num_envs % self.minibatches:
             raise ValueError(
                 "with a memory, minibatches are made of whole worlds: minibatches must divide num_envs = "
@@ -232,7 +237,7 @@ class PPO:
         self.policy = ActorCritic(sight, envs.single_action_space, config, streams, seed)
         self.curiosity = self._make_curiosity(sight, seed) if config.curiosity else None
         self.auxiliary = auxiliary
-        learned = [*self.policy.parameters(), *(self.curiosity.predictor.parameters() if self.curiosity else ())]
+        learned = [*self.policy.parameters(), *(self.curiosity.learned() if self.curiosity else ())]
         if auxiliary:
             auxiliary.attach(self.policy, as_dict(envs.single_observation_space)[auxiliary.sensor])
             learned += auxiliary.parameters()
@@ -259,8 +264,10 @@ class PPO:
             raise ValueError(f"curiosity looks at images; {sight} has none")
         name, space = next(iter(images.items()))
         config = self.config
-        first = config.curiosity_first_visits
-        return Curiosity(space.shape or (), name, config.num_envs, config.curiosity_gamma, seed, first)
+        common = name, config.num_envs, config.curiosity_gamma, config.curiosity_first_visits
+        return (
+            Counting(*common) if config.curiosity_kind == "counts" else Distillation(space.shape or (), seed, *common)
+        )
 
     def iterate(self) -> dict[str, float]:
         """One rollout and one update; returns what `update` reports, episode means, and the learning rate.
@@ -328,7 +335,7 @@ class PPO:
 
         Returns:
             Means over the minibatches, as scalars that nobody has read yet: `policy_loss`, `value_loss`, `entropy`,
-            `approx_kl`, `clip_fraction`, `grad_norm`, with curiosity `novelty_loss`, and what the
+            `approx_kl`, `clip_fraction`, `grad_norm`, of rnd `novelty_loss`, and what the
             auxiliary loss reports.
         """
         config, ranks = self.config, self.ranks
@@ -349,8 +356,8 @@ class PPO:
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """What a minibatch's optimiser step lowers, and what to report of it; of several ranks, this one's share."""
         loss, report = self.objective(batch)
-        if self.curiosity:
-            report["novelty_loss"] = novelty_loss = self._novelty_loss(batch)
+        if isinstance(self.curiosity, Distillation):
+            report["novelty_loss"] = novelty_loss = self._novelty_loss(self.curiosity, batch)
             loss = loss + novelty_loss
         if self.auxiliary:
             auxiliary_loss, figures = self.auxiliary.loss(batch, self.ranks)
@@ -361,13 +368,12 @@ class PPO:
         """The policy's own part of `loss`."""
         return ppo_loss(self.policy, batch, self.config, self.ranks)
 
-    def _novelty_loss(self, batch: Minibatch) -> Tensor:
+    def _novelty_loss(self, curiosity: Distillation, batch: Minibatch) -> Tensor:
         """The predictor's mean error on a share of the rows."""
-        assert self.curiosity
         drawn = batch.lot < self.config.curiosity_share
         weights = drawn.float() / self.ranks.total(drawn.sum()).clamp(min=1)
-        newest = batch.observation[self.curiosity.sensor][..., -self.curiosity.mean.shape[-1] :]
-        return self.curiosity.loss(newest[drawn], weights[drawn])
+        newest = batch.observation[curiosity.sensor][..., -curiosity.mean.shape[-1] :]
+        return curiosity.loss(newest[drawn], weights[drawn])
 
     def learning_rate(self) -> float:
         """The rate of the next update: linear from the first to the final one over `total_steps`."""

@@ -64,6 +64,7 @@ class Exploring(PPOConfig):
     """Grid worlds whose reward is so far away that chance does not find it."""
 
     curiosity: float = 0.5
+    curiosity_kind: str = "counts"
     curiosity_first_visits: bool = True
 
 

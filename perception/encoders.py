@@ -5,6 +5,7 @@ vector (B, output_size). Pixels stay uint8 in channels-last order until the firs
 them a channels-last NCHW tensor without moving a byte, and the division by 255 is folded into the weights.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -62,7 +63,14 @@ class Encoder(nn.Module):
         ValueError: the images are too small for the layers.
     """
 
-    def __init__(self, image_shape: Sequence[int], output_size: int, maps: nn.Module, pool: bool = False) -> None:
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        output_size: int,
+        maps: nn.Module,
+        pool: bool = False,
+        hidden: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.output_size = output_size
@@ -76,11 +84,10 @@ class Encoder(nn.Module):
                 "its kernels are larger than the image; use larger images or another encoder of "
                 "visnav.perception.encoders.ENCODERS"
             ) from error
+        sizes = (shape[1] if pool else shape[1:].numel(), *hidden, output_size)
+        dense = [(nn.Linear(inputs, outputs), nn.ReLU()) for inputs, outputs in itertools.pairwise(sizes)]
         self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1) if pool else nn.Identity(),
-            nn.Flatten(),
-            nn.Linear(shape[1] if pool else shape[1:].numel(), output_size),
-            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1) if pool else nn.Identity(), nn.Flatten(), *itertools.chain.from_iterable(dense)
         )
 
     def features(self, images: Tensor) -> Tensor:
@@ -245,10 +252,59 @@ class Pyramid(Encoder):
         return maps
 
 
+class SmallCNN(Encoder):
+    """Convolution, ReLU, pooling, twice: for images of 8×8 to 64×64 pixels, such as digits.
+
+    Args:
+        image_shape: (height, width, channels), at least 4×4 pixels.
+        output_size: length of the vector.
+        channels: filters of the two convolutions.
+    """
+
+    def __init__(self, image_shape: Sequence[int], output_size: int = 64, channels: Sequence[int] = (16, 32)) -> None:
+        maps = nn.Sequential(
+            PixelConv2d(image_shape[-1], channels[0], 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(channels[0], channels[1], 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        )
+        super().__init__(image_shape, output_size, maps)
+
+
+class PilotNet(Encoder):
+    """NVIDIA's network that steers a car: Bojarski et al. 2016 (arXiv:1604.07316), figure 4.
+
+    With one more linear layer, 10 → 1 for the steering, it has the paper's 252,219 parameters on images of 66×200×3.
+
+    Args:
+        image_shape: (height, width, channels), at least 61×61 pixels; the paper's is (66, 200, 3).
+        output_size: length of the vector.
+    """
+
+    def __init__(self, image_shape: Sequence[int], output_size: int = 10) -> None:
+        maps = nn.Sequential(
+            PixelConv2d(image_shape[-1], 24, 5, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(24, 36, 5, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(36, 48, 5, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(48, 64, 3),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3),
+            nn.ReLU(),
+        )
+        super().__init__(image_shape, output_size, maps, hidden=(100, 50))
+
+
 ENCODERS: dict[str, Callable[..., Encoder]] = {
     "nature": NatureCNN,
     "impala": Impala,
     "impoola": Impoola,
     "patch": PatchStem,
     "pyramid": Pyramid,
+    "small": SmallCNN,
+    "pilot": PilotNet,
 }

@@ -1,4 +1,4 @@
-"""The one `fit` that every network of the story learns by."""
+"""Multi-layer networks, and the one `fit` that every network of the story learns by."""
 
 import contextlib
 import copy
@@ -13,12 +13,37 @@ import rich.progress
 import torch
 from torch import Tensor, nn
 
+from visnav.perception.layers import Activation, Apply, Dense, relu
+
 Batch = tuple[Any, ...]
 """Inputs first, then what belongs to them; `len(batch[0])` examples."""
 Loss = Callable[[nn.Module, Batch], Tensor]
 """The mean loss of a model on a batch, a number that autograd can follow."""
 Metric = Callable[[nn.Module], float]
 """A figure of merit of a model, on data of its own; the greater the better."""
+
+
+class MLP(nn.Sequential):
+    """Dense layers, one after another, with an activation between them; state dict as nn.Sequential's of nn.Linear.
+
+    z⁽ᵏ⁾ᵢ = w₀ᵢ⁽ᵏ⁾ + Σⱼ g(z⁽ᵏ⁻¹⁾ⱼ) wⱼᵢ⁽ᵏ⁾. The outputs are the last z, (B, sizes[-1]), of inputs (B, sizes[0]): a loss
+    or `softmax` says what they mean.
+
+    Args:
+        sizes: of the inputs, of every hidden layer, and of the outputs.
+        activation: g of the hidden layers.
+
+    Raises:
+        ValueError: fewer than two sizes.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: Activation = relu) -> None:
+        if len(sizes) < 2:
+            raise ValueError(f"sizes are those of the inputs, the hidden layers and the outputs; got {tuple(sizes)}")
+        layers: list[nn.Module] = []
+        for inputs, outputs in itertools.pairwise(sizes):
+            layers += [Dense(inputs, outputs), Apply(activation)]
+        super().__init__(*layers[:-1])
 
 
 @dataclass(frozen=True)

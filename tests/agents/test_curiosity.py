@@ -1,12 +1,13 @@
 """What is new is rewarded, what was seen often is not; and it helps where rewards are rare."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
-from visnav.agents.curiosity import MOST, RECENT, Curiosity, FirstVisits
+from visnav.agents.curiosity import MOST, RECENT, Counting, Distillation, FirstVisits, hashes
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import ALONE
 from visnav.agents.rollout import rollout
@@ -15,7 +16,7 @@ from visnav.agents.rollout import rollout
 def test_what_was_seen_often_is_less_new() -> None:
     """Trained on dark images alone, the predictor errs more on bright ones than on dark ones; before it did not."""
     random = np.random.default_rng(0)
-    curiosity = Curiosity((40, 40, 3), "rgb", 8, 0.99, seed=0)
+    curiosity = Distillation((40, 40, 3), 0, "rgb", 8, 0.99)
     common, rare = (
         torch.from_numpy(random.integers(low, low + 60, (64, 40, 40, 3)).astype(np.uint8)) for low in (20, 150)
     )
@@ -34,7 +35,7 @@ def test_what_was_seen_often_is_less_new() -> None:
 
 def test_pixels_are_normalised_by_what_was_seen() -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 8, 36, 36, 1)).astype(np.uint8))
-    curiosity = Curiosity((36, 36, 1), "rgb", 8, 0.99, seed=0)
+    curiosity = Distillation((36, 36, 1), 0, "rgb", 8, 0.99)
     for step in images:
         curiosity._observe(step.unsqueeze(0), ALONE)
     flat = images.flatten(0, 1).double()
@@ -52,7 +53,7 @@ def test_first_visits_are_those_of_a_set_that_ends_with_the_episode(shape: tuple
     visits, sets = FirstVisits(5), [set() for _ in range(5)]
     for _ in range(6):
         drawn, fresh = random.integers(0, 9, (7, 5)), random.random((7, 5)) < 0.15
-        found = visits.find(torch.from_numpy(pictures[drawn]), torch.from_numpy(fresh))
+        found = visits.find(hashes(torch.from_numpy(pictures[drawn])), torch.from_numpy(fresh))
         for t, n in np.ndindex(7, 5):
             if fresh[t, n]:
                 sets[n] = set()
@@ -62,8 +63,8 @@ def test_first_visits_are_those_of_a_set_that_ends_with_the_episode(shape: tuple
 
 def test_a_picture_that_was_last_seen_long_ago_is_new_again() -> None:
     visits, fresh = FirstVisits(1), torch.zeros(RECENT, 1, dtype=torch.bool)
-    others = torch.arange(1, RECENT + 1, dtype=torch.float32).view(-1, 1, 1, 1, 1)
-    first = torch.full((1, 1, 1, 1, 1), 0.5)
+    others = hashes(torch.arange(1, RECENT + 1, dtype=torch.float32).view(-1, 1, 1, 1, 1))
+    first = hashes(torch.full((1, 1, 1, 1, 1), 0.5))
     assert visits.find(first, fresh[:1])
     assert visits.find(others[1:], fresh[1:]).all()
     assert not visits.find(first, fresh[:1])
@@ -71,8 +72,22 @@ def test_a_picture_that_was_last_seen_long_ago_is_new_again() -> None:
     assert not visits.find(others[-1:], fresh[:1])
 
 
-def test_what_is_seen_again_in_an_episode_is_no_news(cue: Callable) -> None:
-    config = PPOConfig(num_envs=8, num_steps=16, curiosity=0.5, curiosity_first_visits=True)
+def test_an_image_is_worth_less_the_more_often_it_was_counted() -> None:
+    """Against Python's Counter, over three rollouts, of which some images do not count."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (9, 4, 4, 3)).astype(np.uint8)
+    counting, seen = Counting("rgb", 5, 0.99), Counter[int]()
+    for _ in range(3):
+        drawn, counts = random.integers(0, 9, (7, 5)), random.random((7, 5)) < 0.7
+        novelty = counting.novelty(torch.from_numpy(pictures[drawn]), torch.from_numpy(counts), ALONE)
+        seen.update(drawn[counts].tolist())
+        expected = np.array([[max(seen[each], 1) ** -0.5 for each in row] for row in drawn.tolist()])
+        np.testing.assert_allclose(novelty.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["rnd", "counts"])
+def test_what_is_seen_again_in_an_episode_is_no_news(cue: Callable, kind: str) -> None:
+    config = PPOConfig(num_envs=8, num_steps=16, curiosity=0.5, curiosity_kind=kind, curiosity_first_visits=True)
     trainer = PPO(cue(8), config)
     trainer.buffer.restart(trainer.buffer.carry())
     rollout(trainer.policy, trainer.envs, trainer.buffer, trainer.choose, trainer.statistics)

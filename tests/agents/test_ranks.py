@@ -50,8 +50,14 @@ ranks.leave()
 
 @pytest.mark.parametrize(
     ("change", "auxiliary"),
-    [({}, ""), ({"memory": 8}, ""), ({"curiosity": 0.5}, ""), ({"frames": 2}, "segmentation")],
-    ids=["plain", "memory", "curiosity", "auxiliary"],
+    [
+        ({}, ""),
+        ({"memory": 8}, ""),
+        ({"curiosity": 0.5}, ""),
+        ({"curiosity": 0.5, "curiosity_kind": "counts", "curiosity_first_visits": True}, ""),
+        ({"frames": 2}, "segmentation"),
+    ],
+    ids=["plain", "memory", "curiosity", "counts", "auxiliary"],
 )
 def test_two_ranks_equal_one_process_with_twice_the_worlds(tmp_path: Path, change: dict, auxiliary: str) -> None:
     config = replace(WHOLE, **change)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from visnav.perception.encoders import (
     ENCODERS,
@@ -11,8 +12,10 @@ from visnav.perception.encoders import (
     NatureCNN,
     PatchConv2d,
     PatchStem,
+    PilotNet,
     PixelConv2d,
     Pyramid,
+    SmallCNN,
 )
 
 
@@ -29,6 +32,8 @@ def count(module: torch.nn.Module) -> int:
         (PatchStem((56, 56, 3)), 6_176 + 18_496 + 36_928 + 147_712),
         (Pyramid((64, 64, 3)), 808 + 3_488 + 13_888 + 55_424 + 1_048_832),  # 64·8·8 → 256
         (Pyramid((64, 64, 3), pool=True), 808 + 3_488 + 13_888 + 55_424 + 16_640),
+        (SmallCNN((8, 8, 1)), 160 + 4_640 + 8_256),
+        (nn.Sequential(PilotNet((66, 200, 3)), nn.Linear(10, 1)), 252_219),  # with its steering: as the paper counts
     ],
 )
 def test_parameter_counts(encoder: torch.nn.Module, expected: int) -> None:
@@ -37,8 +42,8 @@ def test_parameter_counts(encoder: torch.nn.Module, expected: int) -> None:
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_features_are_maps_and_forward_a_vector(name: str) -> None:
-    encoder = ENCODERS[name]((56, 64, 3))
-    images = torch.randint(0, 256, (5, 56, 64, 3), dtype=torch.uint8)
+    encoder = ENCODERS[name]((64, 72, 3))
+    images = torch.randint(0, 256, (5, 64, 72, 3), dtype=torch.uint8)
     maps = encoder.features(images)
     assert maps.shape[0] == 5
     assert maps.ndim == 4
@@ -48,8 +53,9 @@ def test_features_are_maps_and_forward_a_vector(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_every_parameter_learns_from_pixels(name: str) -> None:
-    encoder = ENCODERS[name]((56, 56, 3))
-    encoder(torch.randint(0, 256, (4, 56, 56, 3), dtype=torch.uint8)).sum().backward()
+    torch.manual_seed(0)
+    encoder = ENCODERS[name]((64, 64, 3))
+    encoder(torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)).sum().backward()
     for parameter in encoder.parameters():
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0
@@ -86,7 +92,7 @@ def test_patch_stem_reads_the_smallest_view() -> None:
     assert PatchStem((24, 24, 3))(torch.zeros(1, 24, 24, 3, dtype=torch.uint8)).shape == (1, 256)
 
 
-@pytest.mark.parametrize("name", ["patch", "nature"])
+@pytest.mark.parametrize("name", ["patch", "nature", "pilot"])
 def test_images_that_are_too_small_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"\(7, 7, 3\)"):
         ENCODERS[name]((7, 7, 3))

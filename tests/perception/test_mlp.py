@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from visnav.perception.mlp import Batch, FitConfig, fit
+from visnav.perception.layers import identity, tanh
+from visnav.perception.mlp import MLP, Batch, FitConfig, fit
 
 
 def squared_error(model: nn.Module, batch: Batch) -> Tensor:
@@ -128,3 +129,26 @@ def test_bad_input_is_refused() -> None:
         FitConfig(patience=0)
     with pytest.raises(FloatingPointError, match="the train loss is nan in epoch 1"):
         fit(model, squared_error, (data[0] * float("nan"), data[1]), data)
+
+
+def test_a_deep_network_equals_a_sequential_one() -> None:
+    ours = MLP((5, 16, 8, 3), tanh).double()
+    theirs = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    inputs = torch.randn(11, 5).double()
+    for model in (ours, theirs):
+        model(inputs).square().sum().backward()
+    torch.testing.assert_close(ours(inputs), theirs(inputs), atol=1e-6, rtol=0)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, atol=1e-6, rtol=0)
+
+
+def test_without_an_activation_a_deep_network_is_one_linear_map() -> None:
+    network = MLP((4, 9, 7, 2), identity).double()
+    x, y, nothing = torch.randn(6, 4).double(), torch.randn(6, 4).double(), torch.zeros(6, 4).double()
+    torch.testing.assert_close(network(x + y) - network(nothing), network(x) + network(y) - 2 * network(nothing))
+
+
+def test_a_network_has_two_sizes_at_least() -> None:
+    with pytest.raises(ValueError, match=r"got \(3,\)"):
+        MLP((3,))
