@@ -150,7 +150,7 @@ def draw(learned: dict[str, Learned], config: DetectConfig) -> None:
         much = torch.bincount(entry.judged.owner[counted], minlength=len(entry.judged.images))
         order = torch.argsort(much, descending=True, stable=True)[: 8 * columns : 4]
         for panel, image in zip(grid[2 * block : 2 * block + 2].flat, order.tolist(), strict=True):
-            panel.imshow(entry.judged.images[image], interpolation="nearest")
+            panel.imshow(entry.judged.images[image].numpy(), interpolation="nearest")
             truths = entry.judged.boxes[(entry.judged.owner == image) & counted]
             for x0, y0, x1, y1 in truths.tolist():
                 panel.add_patch(_box(x0, y0, x1, y1, GREEN, 3.0))

@@ -192,8 +192,8 @@ def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
         order = torch.argsort(variety, descending=True, stable=True)[: 4 * columns : 4].tolist()
         panels = part.subplots(3, columns)
         for column, image in enumerate(order):
-            panels[0, column].imshow(entry.judged.images[image], interpolation="nearest")
-            for row, mask in ((1, entry.judged.semantic[image]), (2, entry.predicted[image])):
+            panels[0, column].imshow(entry.judged.images[image].numpy(), interpolation="nearest")
+            for row, mask in ((1, entry.judged.semantic[image].numpy()), (2, entry.predicted[image].numpy())):
                 panels[row, column].imshow(
                     mask, cmap=colours, vmin=-0.5, vmax=len(names) - 0.5, interpolation="nearest"
                 )
