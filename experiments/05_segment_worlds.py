@@ -185,8 +185,8 @@ def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
     """Unseen pictures, their true classes, and the predicted ones: of each family, those with most classes."""
     columns = 6
     figure = new_figure(9, 5.3 * len(learned))
-    parts = figure.subfigures(len(learned), 1)
-    for part, (name, entry) in zip(np.atleast_1d(parts), learned.items(), strict=True):
+    parts = figure.subfigures(len(learned), 1, squeeze=False)[:, 0]
+    for part, (name, entry) in zip(parts, learned.items(), strict=True):
         colours, names = colours_of(name), FAMILIES[name].surfaces
         variety = torch.stack([(entry.judged.semantic == k).flatten(1).sum(1) > 40 for k in range(len(names))]).sum(0)
         order = torch.argsort(variety, descending=True, stable=True)[: 4 * columns : 4].tolist()

@@ -225,7 +225,7 @@ def labels(options: argparse.Namespace) -> Iterator[Row]:
     for name, env_id in LABELLED_IDS.items():
         worlds = Worlds(replace(FAMILIES[name], env_ids=(env_id,)), "train", LABELS_BATCH)
         plain, varied = labelled_batches(worlds), labelled_batches(worlds, Variation())
-        players = {
+        players: dict[str, Callable[[], Any]] = {
             f"{env_id}: camera and labels": worlds.look,
             f"{env_id}: of worlds that move": worlds,
             f"{env_id}: in tensors": partial(next, plain),

@@ -97,7 +97,7 @@ class Worlds:
         if num_envs < count:
             raise ValueError(f"num_envs must be at least {count}, one for each ID; got {num_envs}")
         self._steps = family.steps if steps is None else steps
-        self._worlds = [
+        self._worlds: list[Any] = [
             gym.make_vec(
                 f"visnav/{env_id}", num_envs=len(share), split=part, textures=part, **(family.camera | keywords)
             ).unwrapped
