@@ -265,7 +265,9 @@ class PPO:
         name, space = next(iter(images.items()))
         config = self.config
         common = name, config.num_envs, config.curiosity_gamma, config.curiosity_first_visits
-        return Counting(*common) if config.curiosity_kind == "counts" else Distillation(space.shape or (), seed, *common)
+        return (
+            Counting(*common) if config.curiosity_kind == "counts" else Distillation(space.shape or (), seed, *common)
+        )
 
     def iterate(self) -> dict[str, float]:
         """One rollout and one update; returns what `update` reports, episode means, and the learning rate.
