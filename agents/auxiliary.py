@@ -15,9 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from visnav.agents.policy import ONLY, ActorCritic, as_dict
+from visnav.agents.policy import ActorCritic, as_dict
 from visnav.agents.ranks import ALONE, Ranks
-from visnav.perception.encoders import Encoder
 from visnav.perception.heads import UpsamplingHead
 
 if TYPE_CHECKING:
@@ -80,10 +79,7 @@ class LabelLoss(nn.Module):
 
     def attach(self, policy: ActorCritic, space: gym.Space) -> None:
         """See `Auxiliary`. Raises ValueError where the policy has no encoder of rgb."""
-        encoder = dict(policy.sensors.items()).get(ONLY)
-        if not isinstance(encoder, Encoder):
-            seen = ", ".join(policy.sensors)
-            raise ValueError(f"an auxiliary loss is for worlds whose policy sees {ONLY}; this one sees {seen}")
+        encoder = policy.rgb_encoder()
         assert isinstance(space, gym.spaces.Box)
         height, width, _ = space.shape
         grid = [len(range(STRIDE // 2, size, STRIDE)) for size in (height, width)]

@@ -5,6 +5,7 @@ What each sensor of the observation becomes, by its space:
 | space | example | becomes |
 |---|---|---|
 | Box (H, W, C) | `rgb` uint8, `depth` float32 | the image encoder's vector |
+| Box (H, W, C) of less than 256 values | `semantic` uint8 | that of an image of its numbers' bits |
 | Box (d,) | `pointgoal_with_gps_compass` | the numbers themselves |
 | Discrete(n) | `direction` | one-hot |
 | MultiDiscrete([v] * L) | `mission` token ids | sum of one embedding per (position, token) |
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from visnav.agents.distributions import Beta, Categorical, DiagonalGaussian, Distribution, SquashedGaussian
 from visnav.agents.memory import MinGRU
-from visnav.perception.encoders import ENCODERS
+from visnav.perception.encoders import ENCODERS, Encoder
 
 TEXT_SIZE = 32  # numbers that a mission becomes
 ONLY = "rgb"  # name of the sensor when the observation is a single array
@@ -81,6 +82,20 @@ class OneHot(nn.Module):
         return F.one_hot(values.long() - self.start, self.count).float()
 
 
+class BitImages(nn.Module):
+    """Numbers that are names, such as classes (B, H, W, C) uint8, as images of their bits (B, H, W, C · bits).
+
+    A bit is 0 or 255. As grey values, neighbouring numbers would look alike.
+    """
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self.bits = bits
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        return torch.stack([(numbers >> bit & 1) * 255 for bit in range(self.bits)], -1).flatten(-2)
+
+
 def sensor_module(name: str, space: gym.Space, encoder: str, frames: int) -> tuple[nn.Module, int]:
     """The module that reads one sensor, and the length of its vector (the table at the top).
 
@@ -88,6 +103,10 @@ def sensor_module(name: str, space: gym.Space, encoder: str, frames: int) -> tup
         ValueError: no module reads such a space.
     """
     match space:
+        case gym.spaces.Box(shape=(height, width, channels)) if space.dtype == np.uint8 and space.high.max() < 255:
+            bits = int(space.high.max()).bit_length()
+            module = ENCODERS[encoder]((height, width, channels * frames * bits))
+            return nn.Sequential(BitImages(bits), module), module.output_size
         case gym.spaces.Box(shape=(height, width, channels)):
             module = ENCODERS[encoder]((height, width, channels * frames))
             return module, module.output_size
@@ -115,7 +134,8 @@ class PolicyConfig:
     """What a policy is made of."""
 
     encoder: str = "patch"
-    """Image encoder: a name in visnav.perception.encoders.ENCODERS."""
+    """Image encoder: a name in visnav.perception.encoders.ENCODERS; for `visnav train` also the folder of a network
+    that learned to see."""
     frames: int = 1
     """Images stacked for the encoder; 1 is the current one alone."""
     memory: int = 0
@@ -222,6 +242,13 @@ class ActorCritic(nn.Module):
     def frames(self) -> int:
         """Images stacked for the encoder."""
         return self.config.frames
+
+    def rgb_encoder(self) -> Encoder:
+        """The encoder of `rgb`. Raises ValueError where the policy sees none."""
+        encoder = dict(self.sensors.items()).get(ONLY)
+        if not isinstance(encoder, Encoder):
+            raise ValueError(f"this needs a policy that sees {ONLY}; this one sees {', '.join(self.sensors)}")
+        return encoder
 
     def start(self, rows: int) -> Tensor:
         """The memory (rows, config.memory) before anything was seen."""

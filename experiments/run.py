@@ -16,7 +16,7 @@ import gymnasium as gym
 import tyro
 
 from visnav.agents.auxiliary import SENSORS, LabelLoss
-from visnav.agents.checkpoint import CheckpointError, load_policy, write_atomically
+from visnav.agents.checkpoint import load_policy
 from visnav.agents.imitation import Imitation
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, PPOConfig
@@ -24,6 +24,7 @@ from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.worlds import Worlds
 from visnav.envs.experts import expert_of
 from visnav.envs.gym import VectorEnv
+from visnav.perception.saved import CheckpointError, write_atomically
 
 ALGORITHMS = ("ppo", "clone", "dagger")
 POLICIES = ("last", "best")
@@ -44,6 +45,10 @@ class TrainConfig:
     """ppo; or from the expert of these worlds: clone (it plays) or dagger (the policy plays more and more)."""
     start: str | None = None
     """Folder of a run whose policy is where this one starts, such as one of `--algorithm dagger`."""
+    pretrained: Annotated[str | None, tyro.conf.Suppress] = None
+    """Folder of a network that learned to see, where the encoder starts: `--encoder FOLDER`."""
+    freeze_encoder: bool = False
+    """Leave the encoder's maps as they are: those of `--encoder FOLDER`."""
     auxiliary: str | None = None
     """segmentation or depth: the encoder also learns this, from a sensor that the policy does not see."""
     auxiliary_coef: float = 0.1
@@ -65,6 +70,10 @@ class TrainConfig:
             raise ValueError(f"unknown algorithm {self.algorithm!r}; choose one of {', '.join(ALGORITHMS)}")
         if self.auxiliary is not None and self.auxiliary not in SENSORS:
             raise ValueError(f"unknown auxiliary {self.auxiliary!r}; choose one of {', '.join(SENSORS)}")
+        if self.freeze_encoder and not self.pretrained:
+            raise ValueError(
+                "freeze_encoder is for an encoder that has learned to see: give its folder, --encoder FOLDER"
+            )
         if not self.auxiliary_coef > 0:
             raise ValueError(f"auxiliary_coef must be greater than 0, got {self.auxiliary_coef}")
         if self.total_steps < 1:
@@ -74,7 +83,7 @@ class TrainConfig:
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with to be resumed from."""
-        names = ("id", "algorithm", "split", "auxiliary", "auxiliary_coef")
+        names = ("id", "algorithm", "split", "freeze_encoder", "auxiliary", "auxiliary_coef")
         return {name: getattr(self, name) for name in names} | {"env": list(self.env)}
 
     def env_keywords(self) -> dict[str, Any]:
@@ -148,9 +157,14 @@ def make_trainer(config: TrainConfig, envs: VectorEnv, ranks: Ranks = ALONE) -> 
     """
     seed, steps = config.seed, config.total_steps
     auxiliary = None if config.auxiliary is None else LabelLoss(config.auxiliary, config.auxiliary_coef, seed)
+    common = seed, steps, ranks, auxiliary
     if config.algorithm == "ppo":
-        return PPO(envs, config.ppo, seed, steps, ranks, auxiliary)
-    return Imitation(envs, config.ppo, expert_of(envs), config.algorithm == "dagger", seed, steps, ranks, auxiliary)
+        trainer = PPO(envs, config.ppo, *common)
+    else:
+        trainer = Imitation(envs, config.ppo, expert_of(envs), config.algorithm == "dagger", *common)
+    if config.freeze_encoder:
+        trainer.policy.rgb_encoder().maps.requires_grad_(False)
+    return trainer
 
 
 def git_revision() -> str | None:

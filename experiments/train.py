@@ -3,6 +3,7 @@
     visnav train visnav/MiniGrid-DoorKey-6x6-v0 --seed 1 --total-steps 400000 --target-success 0.98
     visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --algorithm dagger
     visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --start runs/visnav/MiniGrid-KeyCorridorS3R1-v0/<time>
+    visnav train visnav/MiniGrid-DoorKey-6x6-v0 --env camera=first_person --encoder runs/see/grid --freeze-encoder
     visnav train --resume runs/visnav/MiniGrid-DoorKey-6x6-v0/<time>
     torchrun --standalone --nproc-per-node 2 -m visnav.experiments.train visnav/MiniGrid-DoorKey-6x6-v0 --num-envs 128
 
@@ -18,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 
@@ -26,12 +28,15 @@ import rich.progress
 import tyro
 
 from visnav.agents.checkpoint import Best, figures, load_policy, load_training, save_policy, save_training
+from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.envs import TASKS
 from visnav.experiments.presets import preset
 from visnav.experiments.record import write_rollout
 from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_training_worlds
+from visnav.perception.encoders import ENCODERS
+from visnav.perception.saved import NETWORK, load_maps, load_network
 
 VIDEO_SECONDS = 600  # between videos of a training, each of which takes some seconds
 
@@ -129,7 +134,8 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
         gymnasium.error.Error, ValueError: the worlds or the policy cannot be made so.
         FloatingPointError: see `PPO.iterate`.
         OSError: the run folder cannot be written, such as to a full disk; its last checkpoint is as it was.
-        CheckpointError: the checkpoint to resume from, or the policy to start from, is missing, damaged or foreign.
+        CheckpointError: the checkpoint to resume from, or the policy or encoder to start from, is missing, damaged or
+            foreign.
     """
     with contextlib.ExitStack() as stack:
         envs = stack.enter_context(contextlib.closing(make_training_worlds(config)))
@@ -137,8 +143,8 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
         checkpoint = resume.checkpoint(ranks) if resume else None
         if checkpoint:
             load_training(checkpoint, trainer, config.identity())
-        elif config.start:
-            load_policy(Run(Path(config.start)).policy, trainer.policy)
+        else:
+            begin(config, trainer.policy)
         run = resume or Run(Path(ranks.share(str(Run.create(config).folder) if ranks.is_first else "")))
         try:
             with interrupt_flag() as interrupted:
@@ -151,6 +157,18 @@ def train(config: TrainConfig, resume: Run | None = None, ranks: Ranks = ALONE) 
                 f"go on with visnav train --resume {run.folder}"
             ) from error
     return Outcome(run, trainer.steps, seconds, interrupted.is_set())
+
+
+def begin(config: TrainConfig, policy: ActorCritic) -> None:
+    """Give a policy the weights that its training is to start with, where it is not to learn all anew.
+
+    Raises:
+        CheckpointError: see `train`.
+    """
+    if config.start:
+        load_policy(Run(Path(config.start)).policy, policy)
+    elif config.pretrained:
+        load_maps(Path(config.pretrained), policy.rgb_encoder())
 
 
 def fit(trainer: PPO, config: TrainConfig, run: Run, interrupted: threading.Event) -> float:
@@ -246,8 +264,29 @@ def parse(argv: list[str]) -> TrainConfig:
     """The command line as a configuration; what it does not say comes from the preset of its ID and camera."""
     env_id = next((word for word in argv if word in TASKS), "")
     camera = next((word.partition("=")[2] for word in argv if word.startswith("camera=")), None)
-    default = TrainConfig(tyro.MISSING, ppo=preset(env_id, camera))
+    folder = encoder_folder(argv)
+    default = TrainConfig(tyro.MISSING, ppo=preset(env_id, camera), pretrained=folder)
+    if folder:
+        kind = load_network(Path(folder))[1]["encoder"]
+        argv = [kind if word == folder else word.replace(f"--encoder={folder}", f"--encoder={kind}") for word in argv]
     return tyro.cli(TrainConfig, prog="visnav train", args=argv, default=default)
+
+
+def encoder_folder(argv: list[str]) -> str | None:
+    """The folder of a network that `--encoder` names, if it names none of ENCODERS.
+
+    Raises:
+        ValueError: it is no such folder.
+    """
+    given = [word for option, word in pairwise(argv) if option == "--encoder"]
+    given += [word.removeprefix("--encoder=") for word in argv if word.startswith("--encoder=")]
+    folder = next((word for word in given if word not in ENCODERS), None)
+    if folder is not None and not (Path(folder) / NETWORK).is_file():
+        raise ValueError(
+            f"--encoder takes one of {', '.join(ENCODERS)}, or the folder of a network that learned to see, with a "
+            f"{NETWORK} in it; got {folder!r}"
+        )
+    return folder
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,13 +9,14 @@ import torch
 
 import visnav.envs
 from visnav.agents.auxiliary import LabelLoss
-from visnav.agents.checkpoint import CheckpointError, load_training, save_training
+from visnav.agents.checkpoint import load_training, save_training
 from visnav.agents.evaluate import evaluate
 from visnav.agents.imitation import Imitation
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, Minibatch, PPOConfig, minibatches
 from visnav.agents.rollout import rollout
 from visnav.envs.experts import expert_of
+from visnav.perception.saved import CheckpointError
 
 assert visnav.envs
 ID = "visnav/MiniGrid-DoorKey-5x5-v0"
@@ -137,5 +138,5 @@ def test_what_cannot_be_learned_is_refused() -> None:
     with pytest.raises(ValueError, match="learns from a sensor 'depth' beside others; the worlds show Box"):
         PPO(worlds(), CONFIG, auxiliary=LabelLoss("depth"))
     envs = gym.make_vec(ID, num_envs=8, camera="first_person", sensors=("depth", "semantic"))
-    with pytest.raises(ValueError, match="whose policy sees rgb; this one sees semantic"):
+    with pytest.raises(ValueError, match="needs a policy that sees rgb; this one sees semantic"):
         PPO(envs, CONFIG, auxiliary=LabelLoss("depth"))

@@ -47,6 +47,21 @@ def test_a_box_of_actions_gets_a_gaussian_that_is_clipped_for_the_world() -> Non
     assert (actions[:, 1] == 0.5).any()
 
 
+def test_numbers_that_are_names_are_read_by_their_bits() -> None:
+    """Classes 0 … 20 are five channels of 0 or 255; two that differ in one bit differ in one channel."""
+    space = gym.spaces.Dict(semantic=gym.spaces.Box(0, 20, (56, 56, 1), np.uint8))
+    policy = ActorCritic(space, gym.spaces.Discrete(3), PolicyConfig(frames=2))
+    bits, encoder = policy.sensors["semantic"]
+    images = bits(torch.tensor([[5, 20], [7, 0]], dtype=torch.uint8).view(2, 1, 1, 2))
+    assert images.dtype == torch.uint8
+    assert (images[0, 0, 0] // 255).tolist() == [1, 0, 1, 0, 0, 0, 0, 1, 0, 1]
+    assert (images[1, 0, 0] // 255).tolist() == [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+    assert encoder.image_shape == (56, 56, 10)
+    assert policy({"semantic": torch.zeros(4, 56, 56, 2, dtype=torch.uint8)})[1].shape == (4, 1)
+    with pytest.raises(ValueError, match="needs a policy that sees rgb; this one sees semantic"):
+        policy.rgb_encoder()
+
+
 def test_the_order_of_words_counts() -> None:
     mission = Mission(20, 3)
     assert not torch.allclose(mission(torch.tensor([[1, 2, 3]])), mission(torch.tensor([[3, 2, 1]])))

@@ -18,12 +18,13 @@ import gymnasium as gym
 import pytest
 import torch
 
-from visnav.agents.checkpoint import CheckpointError, load_arrays
 from visnav.agents.ppo import PPOConfig
 from visnav.envs import TASKS
 from visnav.experiments import cli, evaluate, presets, train
 from visnav.experiments.run import Run, TrainConfig
 from visnav.experiments.watch import open_target
+from visnav.perception.encoders import ENCODERS
+from visnav.perception.saved import CheckpointError, load_arrays, save_network
 
 torch.set_num_threads(1)
 
@@ -148,7 +149,7 @@ def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         train.main([ID, *SMALL, "--env", "colour=red"])
     with pytest.raises(ValueError, match="pairs name=value, got 'camera'"):
         train.main([ID, *SMALL, "--env", "camera"])
-    with pytest.raises(ValueError, match="unknown encoder 'resnet'"):
+    with pytest.raises(ValueError, match=r"--encoder takes one of nature, .*, or the folder of a network .* 'resnet'"):
         train.main([ID, *SMALL, "--encoder", "resnet"])
     assert not list(tmp_path.iterdir()), "a mistake leaves no folder behind"
 
@@ -222,6 +223,44 @@ def test_ppo_starts_from_what_the_expert_taught(tmp_path: Path, monkeypatch: pyt
         train.main([*words, "--start", "nowhere"])
     with pytest.raises(ValueError, match="unknown algorithm 'dqn'; choose one of ppo, clone, dagger"):
         TrainConfig(ID, algorithm="dqn")
+
+
+def test_a_policy_sees_with_an_encoder_that_learned_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frozen, its maps stay what they were, through a stop too; otherwise they are where learning begins."""
+    monkeypatch.chdir(tmp_path)
+    network = torch.nn.Module()
+    network.encoder = ENCODERS["nature"]((56, 56, 3))
+    save_network(Path("seen"), network, {})
+    taught = network.encoder.maps.state_dict()
+
+    def maps(run: Run) -> dict[str, torch.Tensor]:
+        arrays, _ = load_arrays(run.policy, "policy")
+        return {name: torch.tensor(arrays[f"sensors.rgb.maps.{name}"]) for name in taught}
+
+    assert (
+        train.main([ID, *SMALL, "--encoder", "seen", "--freeze-encoder", "--total-steps", "512", "--runs", "frozen"])
+        == 0
+    )
+    (frozen,) = (Run(path) for path in Path("frozen", ID).iterdir())
+    assert all(torch.equal(weight, taught[name]) for name, weight in maps(frozen).items())
+    assert frozen.read_config().ppo.encoder == "nature"
+
+    assert train.main([ID, *SMALL, "--encoder=seen", "--total-steps", "512", "--runs", "tuned"]) == 0
+    (tuned,) = (Run(path) for path in Path("tuned", ID).iterdir())
+    for name, weight in maps(tuned).items():
+        assert not torch.equal(weight, taught[name])
+        torch.testing.assert_close(weight, taught[name], rtol=0, atol=0.05)
+
+    shutil.rmtree("seen")  # what it began with is in its own checkpoint
+    steps = frozen.read_config().total_steps
+    frozen.write_config(replace(frozen.read_config(), total_steps=2 * steps))
+    assert train.main(["--resume", str(frozen.folder)]) == 0
+    assert frozen.read_metrics()[-1]["steps"] == 2 * steps
+    assert all(torch.equal(weight, taught[name]) for name, weight in maps(frozen).items())
+    with pytest.raises(SystemExit):
+        train.main([ID, *SMALL, "--freeze-encoder"])
+    with pytest.raises(ValueError, match="give its folder, --encoder FOLDER"):
+        TrainConfig(ID, freeze_encoder=True)
 
 
 def test_two_processes_train_one_policy_and_resume(tmp_path: Path) -> None:
