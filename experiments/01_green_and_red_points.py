@@ -49,7 +49,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "ReLU, 1 hidden layer": lambda: MLP((2, HIDDEN[0], 1), relu),
     "ReLU, 3 hidden layers": lambda: MLP((2, *HIDDEN, 1), relu),
 }
-NEEDED = {  # least and greatest accuracy, and scikit-learn's
+NEEDED: dict[
+    tuple[str, str], tuple[float | None, float | None, str]
+] = {  # least and greatest accuracy, and scikit-learn's
     ("one perceptron", "circles"): (None, 0.55, "logistic regression 0.502"),
     ("linear, 3 hidden layers", "circles"): (None, 0.55, "MLPClassifier, identity 0.480"),
     ("ReLU, 1 hidden layer", "circles"): (0.99, None, "MLPClassifier 0.994"),
@@ -124,7 +126,7 @@ def main(argv: list[str] | None = None) -> int:
     config = tyro.cli(StoryConfig, description=__doc__, args=argv)
     learned = measure(config.seed)
     rows = [
-        Row(f"{shape}: {name}", entry.accuracy, *NEEDED.get((name, shape), ()))
+        Row(f"{shape}: {name}", entry.accuracy, *NEEDED.get((name, shape), (None, None, "")))
         for (name, shape), entry in learned.items()
     ]
     print_table(f"Accuracy on {JUDGE:,} new points", rows)

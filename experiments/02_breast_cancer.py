@@ -38,13 +38,15 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "perceptron": lambda: Perceptron(30),
     "MLP, 16 hidden": lambda: MLP((30, 16, 1), tanh),
 }
-ROWS = {  # network, figure: least, greatest, and scikit-learn's
+ROWS: dict[
+    tuple[str, str], tuple[float | None, float | None, str]
+] = {  # network, figure: least, greatest, and scikit-learn's
     ("perceptron", "accuracy"): (0.96, None, "Perceptron 0.967, logistic regression 0.979"),
     ("perceptron", "AUC"): (0.99, None, "logistic regression 0.9955"),
-    ("perceptron", "sensitivity"): (),
+    ("perceptron", "sensitivity"): (None, None, ""),
     ("MLP, 16 hidden", "accuracy"): (0.975, None, "MLPClassifier 0.982"),
     ("MLP, 16 hidden", "AUC"): (0.993, None, "MLPClassifier 0.9947"),
-    ("MLP, 16 hidden", "sensitivity"): (),
+    ("MLP, 16 hidden", "sensitivity"): (None, None, ""),
 }
 
 
@@ -93,11 +95,13 @@ def judge(name: str, seed: int) -> Judged:
         for member, (learn, validate) in enumerate(split(rest, malignant[rest])):
             mean, deviation = numbers[rest[learn]].mean(0), numbers[rest[learn]].std(0)
             inputs = torch.tensor((numbers - mean) / deviation, dtype=torch.float32)
-            data = [(inputs[rows], torch.from_numpy(malignant[rows]).float()) for rows in (rest[learn], rest[validate])]
+            train, held_out = (
+                (inputs[rows], torch.from_numpy(malignant[rows]).float()) for rows in (rest[learn], rest[validate])
+            )
             torch.manual_seed(seed * FOLDS + member)
             model = NETWORKS[name]()
             config = FitConfig(40, learning_rate=0.005, weight_decay=1.0, seed=seed * FOLDS + member)
-            fits.append(fit(model, loss, *data, config, progress=f"{name}, fold {number + 1}"))
+            fits.append(fit(model, loss, train, held_out, config, progress=f"{name}, fold {number + 1}"))
             with torch.no_grad():
                 z[judged] += decision(model, inputs[judged]) / FOLDS
     return Judged(z, torch.from_numpy(malignant), fold, fits)

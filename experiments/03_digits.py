@@ -39,8 +39,8 @@ class Judged:
     digits: Tensor
     """(1797,) int64, the truth."""
     fits: list[Fit]
-    model: nn.Sequential
-    """The network of the last fold."""
+    encoder: SmallCNN
+    """Of the last fold's network."""
 
     def accuracy(self) -> float:
         """Share of the digits whose probability is the greatest."""
@@ -104,7 +104,7 @@ def judge(seed: int) -> Judged:
         fits.append(fit(model, loss, source, held_out, config, progress=f"fold {number + 1}"))
         with torch.no_grad():
             probabilities[judged] = softmax(model(images[judged]))
-    return Judged(probabilities, digits, fits, model)
+    return Judged(probabilities, digits, fits, encoder)
 
 
 def reliability(entry: Judged) -> list[tuple[float, float, int]]:
@@ -119,8 +119,8 @@ def reliability(entry: Judged) -> list[tuple[float, float, int]]:
 def draw(entry: Judged, config: StoryConfig) -> None:
     """Curves, reliability diagram, and the first maps of a digit beside the pixels."""
     figure = new_figure(9, 4.4)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(3, 1.15))
-    curves, diagram = top.subplots(1, 2)
+    grid = figure.add_gridspec(2, 20, height_ratios=(3, 1))
+    curves, diagram = figure.add_subplot(grid[0, :10]), figure.add_subplot(grid[0, 10:])
     draw_curves(curves, entry.fits[0], BLUE)
     curves.set(title="one of the five networks (dot: weights kept)", ylim=(0, 0.6))
     curves.legend()
@@ -135,9 +135,9 @@ def draw(entry: Judged, config: StoryConfig) -> None:
     images, digits = load()
     image = images[digits == 3][:1]
     with torch.no_grad():
-        maps = entry.model[0].maps[:2](image)[0]  # after the first convolution and its ReLU
+        maps = entry.encoder.maps[:2](image)[0]  # after the first convolution and its ReLU
     strongest = maps.flatten(1).std(1).argsort(descending=True)[:9]
-    panels = bottom.subplots(1, 10)
+    panels = [figure.add_subplot(grid[1, 2 * i : 2 * i + 2]) for i in range(10)]
     for panel, picture in zip(panels, [image[0, :, :, 0], *maps[strongest]], strict=True):
         panel.imshow(picture, cmap="gray" if picture.dtype == torch.uint8 else "BuGn")
         panel.set(xticks=[], yticks=[])

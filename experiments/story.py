@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -12,7 +13,7 @@ from PIL import Image
 from visnav.perception.mlp import Fit
 
 GREEN, RED, BLUE, GREY = "#2a9d6f", "#d1495b", "#2f6690", "#8d99ae"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,

@@ -261,6 +261,8 @@ class SmallCNN(Encoder):
         channels: filters of the two convolutions.
     """
 
+    maps: nn.Sequential
+
     def __init__(self, image_shape: Sequence[int], output_size: int = 64, channels: Sequence[int] = (16, 32)) -> None:
         maps = nn.Sequential(
             PixelConv2d(image_shape[-1], channels[0], 3, padding=1),
