@@ -134,8 +134,8 @@ class PolicyConfig:
     """What a policy is made of."""
 
     encoder: str = "patch"
-    """Image encoder: a name in visnav.perception.encoders.ENCODERS; for `visnav train` also the folder of a network that
-    learned to see."""
+    """Image encoder: a name in visnav.perception.encoders.ENCODERS; for `visnav train` also the folder of a network
+    that learned to see."""
     frames: int = 1
     """Images stacked for the encoder; 1 is the current one alone."""
     memory: int = 0
