@@ -5,6 +5,7 @@
     visnav benchmark --sections first_person     (beside minigrid, ViZDoom and EnvPool's Procgen maze)
     visnav benchmark --sections driving          (roads, beside EnvPool and highway-env)
     visnav benchmark --sections training         (PPO on two cores, beside Stable-Baselines3's)
+    visnav benchmark --sections labels           (labelled pictures: rgb, semantic and boxes)
     visnav benchmark --sections threads,levels,start
     make benchmark                               (everything, with the peers installed)
 
@@ -22,11 +23,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import gymnasium as gym
 
@@ -47,13 +50,15 @@ from visnav.experiments.list import check_id
 DEFAULT_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 LEVELS_ID = "visnav/MiniGrid-Empty-Random-5x5-v0"  # short episodes, so that resets weigh most
 MAZE_ID = "visnav/Maze-PointGoal-9x9-v0"
-SECTIONS = ("frames", "peers", "first_person", "driving", "training", "threads", "levels", "start")
+SECTIONS = ("frames", "peers", "first_person", "driving", "labels", "training", "threads", "levels", "start")
 FIRST_PERSON_BATCH = 256
 DRIVING_IDS = (
     "highway-v0", "highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v0", "racetrack-v0", "parking-v0",
 )  # fmt: skip
 DRIVING_BATCH, DRIVING_LARGE_BATCH = 64, 256
 DRIVING_PICTURE = (64, 64)
+LABELLED_IDS = {"grid": "MiniGrid-KeyCorridorS4R3-v0", "roads": "highway-fast-v0"}
+LABELS_BATCH = 128
 STARTS = 5  # processes whose median is the warm start
 
 
@@ -208,6 +213,40 @@ def driving_duels() -> Iterator[tuple[str, Play, int, str, Play | None, int]]:
         yield f"visnav {name} birdseye {picture}", ours, DRIVING_BATCH, f"highway-env {name} image {picture}", peer, 1
 
 
+def labels(options: argparse.Namespace) -> Iterator[Row]:
+    """Pictures of 64x64 with semantic and boxes: as cameras draw them, of worlds that move, and varied as tensors."""
+    import torch
+
+    from visnav.experiments.labelling import FAMILIES, Worlds
+    from visnav.perception.labels import Variation, labelled_batches
+
+    torch.set_num_threads(1)
+    for name, env_id in LABELLED_IDS.items():
+        worlds = Worlds(replace(FAMILIES[name], env_ids=(env_id,)), "train", LABELS_BATCH)
+        plain, varied = labelled_batches(worlds), labelled_batches(worlds, Variation())
+        players = {
+            f"{env_id}: camera and labels": worlds.look,
+            f"{env_id}: of worlds that move": worlds,
+            f"{env_id}: in tensors": partial(next, plain),
+            f"{env_id}: varied": partial(next, varied),
+        }
+        turns = take_turns(
+            {title: _counting(draw, LABELS_BATCH) for title, draw in players.items()}, options.rounds, options.seconds
+        )
+        for title, values in turns.items():
+            yield Row("labels", title, LABELS_BATCH, median(values), unit="images/s")
+
+
+def _counting(draw: Callable[[], Any], count: int) -> Play:
+    """A player that makes so many pictures at once."""
+
+    def play() -> int:
+        draw()
+        return count
+
+    return play
+
+
 def training(options: argparse.Namespace) -> Iterator[Row]:
     """PPO from pixels beside Stable-Baselines3's, and what of its time is neither worlds nor network."""
     from visnav.experiments import benchmark_training as trainers  # needs torch, which the other sections do not
@@ -284,6 +323,7 @@ RUN = {
     "peers": peers,
     "first_person": first_person,
     "driving": driving,
+    "labels": labels,
     "training": training,
     "threads": threads,
     "levels": levels,
@@ -293,6 +333,8 @@ RUN = {
 
 def line(row: Row) -> str:
     """A row for people."""
+    if row.unit == "images/s":
+        return f"{row.name:<55}{row.batch:>6}{row.value:>14,.0f} images/s"
     if row.unit != "frames/s":
         return f"{row.name:<42}{row.value:>10.2f} {row.unit}"
     text = f"{row.name:<42}{row.batch:>6}{row.value:>14,.0f} frames/s"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -92,3 +93,41 @@ class Segmenter(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes, H, W); `argmax(1)` are the predicted classes."""
         return self.head(self.encoder.stages(images))
+
+
+class DetectionHead(nn.Module):
+    """What is where, predicted at every cell of a stage's maps, from the maps of that stage and all coarser ones.
+
+    One-stage and without anchors, as FCOS (Tian et al. 2019, arXiv:1904.01355): at each cell a score for every class,
+    and how far the box's four edges are from the cell's middle. Coarser maps are narrowed, repeated in 2×2 cells and
+    added, as in SegmentationHead.
+
+    Args:
+        channels: width of each stage of a Pyramid, the finest first.
+        classes: number of them.
+        stage: whose cells predict; they are 2^stage pixels wide.
+        width: channels of its last convolution.
+    """
+
+    def __init__(self, channels: Sequence[int], classes: int, stage: int = 2, width: int = 64) -> None:
+        super().__init__()
+        pairs = list(zip(channels[stage + 1 :], channels[stage:-1], strict=True))
+        self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for coarse, fine in pairs)
+        self.blend = nn.ModuleList(nn.Conv2d(fine, fine, 3, padding=1) for _, fine in pairs)
+        self.widen = nn.Conv2d(channels[stage], width, 3, padding=1)
+        self.predict = nn.Conv2d(width, classes + 4, 1)
+        self.stage = stage
+        initialise_for_relu(self)
+        with torch.no_grad():
+            self.predict.weight.mul_(0.1)
+            self.predict.bias[:classes].fill_(-4.0)  # nearly every cell is background
+
+    def forward(self, stages: Sequence[Tensor]) -> Tensor:
+        """(B, classes + 4, h, w): logits of the classes; distances left, up, right, down in logs of cells."""
+        maps = stages[-1]
+        for k in reversed(range(len(self.narrow))):
+            finer = stages[self.stage + k]
+            height, width = finer.shape[-2:]
+            raised = F.interpolate(self.narrow[k](maps), scale_factor=2.0)[..., :height, :width]
+            maps = F.relu(self.blend[k](raised + finer))
+        return self.predict(F.relu(self.widen(maps)))

@@ -300,12 +300,12 @@ class DrivingSimulation:
         """Labels of what the camera sees now, for learning to see.
 
         Args:
-            labels: of "depth" ("front" only), "semantic", "instance" and "boxes".
+            labels: of "depth" ("front" only), "semantic", "instance" and "boxes"; and "rgb", the picture itself.
 
         Returns:
-            By name: "depth" (N, H, W, 1) float32 metres to the image plane; "semantic" (N, H, W, 1) uint8, places in
-            `lens.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, a vehicle's place in its world + 1, 0 = background;
-            "boxes" a list of N dicts, see `visnav.envs.boxes.tight_boxes`.
+            By name: "rgb" (N, H, W, 3) uint8; "depth" (N, H, W, 1) float32 metres to the image plane; "semantic"
+            (N, H, W, 1) uint8, places in `lens.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, a vehicle's place in
+            its world + 1, 0 = background; "boxes" a list of N dicts, see `visnav.envs.boxes.tight_boxes`.
 
         Raises:
             ValueError: a label that this camera does not have.
@@ -314,7 +314,7 @@ class DrivingSimulation:
         if lens is None:
             raise ValueError(f"camera={self.camera!r} has no labels; {', '.join(CAMERAS)} have")
         for name in labels:
-            check_name(f"label for camera={self.camera!r}", name, lens.labels)
+            check_name(f"label for camera={self.camera!r}", name, ("rgb", *lens.labels))
         drawn = set(labels) - {"boxes"} | ({"instance", "semantic"} if "boxes" in labels else set())
         pictures = {
             name: np.empty((self.num_envs, *space.shape), space.dtype)

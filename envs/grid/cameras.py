@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from visnav.envs.batch import jit
+from visnav.envs.grid.lens import CLASS_OF_KIND, instance_of
 from visnav.envs.grid.rules import cell_at
 from visnav.envs.grid.tiles import NO_AGENT
 from visnav.envs.grid.world import (
@@ -17,6 +18,8 @@ from visnav.envs.grid.world import (
     DX,
     DY,
     EMPTY,
+    FLOOR_KIND,
+    LAVA_KIND,
     LOOK,
     LOOKS,
     UP,
@@ -204,3 +207,46 @@ def draw_full(i, world, params, view, codes, tiles, image_out):  # type: ignore[
                     codes[i, y * width + x] |= LOOKS
     codes[i, agent_y * width + agent_x] -= (NO_AGENT - direction) * 2 * LOOKS
     _copy_tiles(codes[i], width, height, tiles, image_out[i])
+
+
+@jit
+def _label(cell, at, k, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+    """Write class and instance of a cell's picture; floor, walls and lava are background."""
+    kind = kind_of(cell)
+    semantic_out[k] = np.uint8(CLASS_OF_KIND[kind])
+    is_thing = kind not in (EMPTY, WALL_KIND, FLOOR_KIND, LAVA_KIND)
+    instance_out[k] = instance_of(cell, at) if is_thing else np.int32(0)
+
+
+@jit
+def label_tiles(i, world, params, view, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+    """Class and instance of each cell of what `draw_tiles` shows; the agent's cell shows what it carries.
+
+    Args:
+        view: (N, V * V) uint8, room for what `look_around` finds.
+        semantic_out: (N, V * V) uint8, by rows: SEMANTIC_CLASSES, 0 where nothing is seen.
+        instance_out: (N, V * V) int32, 0 = background.
+    """
+    look_around(i, world, params, view)
+    size = params.view_size
+    direction, columns = world.agent[i, 2], world.cells.shape[2]
+    forward_x, forward_y = DX[direction], DY[direction]
+    for row in range(size):
+        for column in range(size):
+            k, ahead, aside = row * size + column, size - 1 - row, column - size // 2
+            semantic_out[i, k], instance_out[i, k] = 0, 0
+            if view[i, k] & _SEEN:
+                x = world.agent[i, 0] + ahead * forward_x - aside * forward_y
+                y = world.agent[i, 1] + ahead * forward_y + aside * forward_x
+                _label(cell_at(i, world, x, y), y * columns + x, k, semantic_out[i], instance_out[i])
+    here = size * size - 1 - size // 2
+    in_hand = np.int64(world.carrying[i])
+    _label(in_hand if in_hand else EMPTY, 0, here, semantic_out[i], instance_out[i])
+
+
+@jit
+def label_full(i, world, params, view, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+    """Class and instance of every cell of the grid: as `label_tiles`, (N, height * width), without use of `view`."""
+    height, width = world.cells.shape[1], world.cells.shape[2]
+    for k in range(height * width):
+        _label(np.int64(world.cells[i, k // width, k % width]), k, k, semantic_out[i], instance_out[i])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from visnav.envs.batch import jit
-from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles
+from visnav.envs.grid.cameras import draw_full, draw_symbols, draw_tiles, label_full, label_tiles
 from visnav.envs.grid.expert import distance_field, next_action
 from visnav.envs.grid.first_person import draw_first_person
 from visnav.envs.grid.rules import reset, step
@@ -77,6 +77,20 @@ def full_rows(lo, hi, world, params, view, codes, tiles, image_out):  # type: ig
 
 
 @jit
+def label_tiles_rows(lo, hi, world, params, view, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+    """`label_tiles` of every cell."""
+    for i in range(lo, hi):
+        label_tiles(i, world, params, view, semantic_out, instance_out)
+
+
+@jit
+def label_full_rows(lo, hi, world, params, view, semantic_out, instance_out):  # type: ignore[no-untyped-def]
+    """`label_full` of every cell."""
+    for i in range(lo, hi):
+        label_full(i, world, params, view, semantic_out, instance_out)
+
+
+@jit
 def first_person_rows(lo, hi, world, levels, lens, atlas, scratch, canvas):  # type: ignore[no-untyped-def]
     """`camera="first_person"` as the worlds are."""
     for i in range(lo, hi):
@@ -102,6 +116,10 @@ class CameraLoops(NamedTuple):
 
     draw: Callable[..., None]  # as the worlds are
     step: Callable[..., None]  # step, then draw
+    label: Callable[..., None]  # class and instance of each cell
 
 
-FROM_ABOVE = {"tiles": CameraLoops(tiles_rows, step_tiles), "full": CameraLoops(full_rows, step_full)}
+FROM_ABOVE = {
+    "tiles": CameraLoops(tiles_rows, step_tiles, label_tiles_rows),
+    "full": CameraLoops(full_rows, step_full, label_full_rows),
+}

@@ -1,6 +1,7 @@
 """The cameras of grid worlds as objects: what each draws, from which keywords, and with which kernels.
 
-A camera is handed rows lo..hi of the worlds and the arrays of the sensors that are wanted, and writes them.
+A camera is handed rows lo..hi of the worlds and the arrays of the sensors that are wanted, of those among its `spaces`,
+and writes them: as the worlds are, or after a step where `moves` are given.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -54,15 +55,6 @@ class Moves(NamedTuple):
     outcome: Outcome  # written
 
 
-class Camera(Protocol):
-    """What a simulation needs of a camera."""
-
-    spaces: dict[str, spaces.Box[Any]]  # every picture that it can draw
-
-    def draw(self, lo: int, hi: int, rows: Rows, pictures: Pictures, moves: Moves | None = None) -> None:
-        """Write rows lo..hi of the pictures, after their step where `moves` are given."""
-
-
 @dataclass(frozen=True)
 class CameraOptions:
     """Keywords of `gym.make` that belong to cameras; None where not given.
@@ -93,10 +85,17 @@ ALLOWED = {
     "first_person": ("image_size", "field_of_view", "textures", "lighting", "noise"),
 }
 CAMERAS = tuple(ALLOWED)
-LABELS = ("depth", "semantic", "instance", "boxes")  # what "first_person" can annotate
+LABELS = {  # what each can annotate
+    "tiles": ("semantic", "instance", "boxes"),
+    "full": ("semantic", "instance", "boxes"),
+    "symbolic": (),
+    "first_person": ("depth", "semantic", "instance", "boxes"),
+}
 
 
-def make_camera(name: str, task: Task, num_envs: int, view_size: int, options: CameraOptions) -> Camera:
+def make_camera(
+    name: str, task: Task, num_envs: int, view_size: int, options: CameraOptions
+) -> SymbolCamera | TileCamera | FirstPersonCamera:
     """The camera of that name.
 
     Raises:
@@ -130,24 +129,53 @@ class SymbolCamera:
 
 
 class TileCamera:
-    """Tiles from above: what the agent sees ("tiles"), or the whole grid with that highlighted ("full")."""
+    """Tiles from above: what the agent sees ("tiles"), or the whole grid with that highlighted ("full").
+
+    A tile is labelled as a whole, by what is in the cell (in the agent's own of "tiles": what it carries); what "tiles"
+    does not see is of class 0.
+    """
 
     def __init__(self, name: str, task: Task, num_envs: int, view_size: int, options: CameraOptions) -> None:
-        cells = (view_size, view_size) if name == "tiles" else (task.height, task.width)
-        tile_size = _tile_size(name, cells, options)
-        self.spaces: dict[str, spaces.Box[Any]] = {"rgb": rgb_space(cells[0] * tile_size, cells[1] * tile_size)}
+        self._shape = (view_size, view_size) if name == "tiles" else (task.height, task.width)  # in cells
+        rows, columns = self._shape
+        self._tile_size = _tile_size(name, self._shape, options)
+        height, width = rows * self._tile_size, columns * self._tile_size
+        self._numbers = UNNUMBERED + task.width * task.height
+        self.spaces: dict[str, spaces.Box[Any]] = {
+            "instance": instance_space(height, width, self._numbers),
+            "rgb": rgb_space(height, width),
+            "semantic": semantic_space(height, width, len(SEMANTIC_CLASSES)),
+        }
         self._loops = loops.FROM_ABOVE[name]
-        self._tiles = _as_words(tile_table(tile_size))
+        self._tiles = _as_words(tile_table(self._tile_size))
         self._view = np.zeros((num_envs, view_size**2), np.uint8)
         self._codes = np.zeros((num_envs, max(view_size**2, task.width * task.height)), np.uint16)
 
     def draw(self, lo: int, hi: int, rows: Rows, pictures: Pictures, moves: Moves | None = None) -> None:
-        image = pictures["rgb"]
-        words = image.reshape(len(image), -1).view(self._tiles.dtype)
-        if moves is None:
-            self._loops.draw(lo, hi, rows.world, rows.params, self._view, self._codes, self._tiles, words)
-        else:
-            self._loops.step(lo, hi, rows.world, rows.params, *moves, self._view, self._codes, self._tiles, words)
+        if "rgb" in pictures:
+            image = pictures["rgb"]
+            room = (self._view, self._codes, self._tiles, image.reshape(len(image), -1).view(self._tiles.dtype))
+            if moves is None:
+                self._loops.draw(lo, hi, rows.world, rows.params, *room)
+            else:
+                self._loops.step(lo, hi, rows.world, rows.params, *moves, *room)
+        elif moves is not None:
+            loops.step_rows(lo, hi, rows.world, rows.params, *moves)
+        if pictures.keys() & {"semantic", "instance"}:
+            self._draw_labels(lo, hi, rows, pictures)
+
+    def _draw_labels(self, lo: int, hi: int, rows: Rows, pictures: Pictures) -> None:
+        """Label the cells, and spread each over its pixels."""
+        cells = {"semantic": np.empty((len(self._view), math.prod(self._shape)), np.uint8)}
+        cells["instance"] = np.empty(cells["semantic"].shape, np.int32)
+        self._loops.label(lo, hi, rows.world, rows.params, self._view, cells["semantic"], cells["instance"])
+        for name in pictures.keys() & cells.keys():
+            columns = cells[name][lo:hi].reshape(-1, *self._shape).repeat(self._tile_size, axis=2)
+            pictures[name][lo:hi, ..., 0] = columns.repeat(self._tile_size, axis=1)
+
+    def boxes(self, instance: NDArray[np.int32], semantic: NDArray[np.uint8]) -> list[dict[str, NDArray[Any]]]:
+        """Tight boxes of what is seen, see `visnav.envs.boxes.tight_boxes`; labels are places in SEMANTIC_CLASSES."""
+        return tight_boxes(instance, semantic, math.prod(self._shape), self._numbers)
 
 
 class FirstPersonCamera:

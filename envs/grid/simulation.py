@@ -18,7 +18,15 @@ from visnav.envs.grid.cameras import MAX_VIEW_SIZE
 from visnav.envs.grid.handmade import handmade_task
 from visnav.envs.grid.missions import TOKENS, VOCABULARY_SIZE, tokenize
 from visnav.envs.grid.navigation import DRIVING, Navigation
-from visnav.envs.grid.pictures import LABELS, CameraOptions, FirstPersonCamera, Moves, Rows, TileCamera, make_camera
+from visnav.envs.grid.pictures import (
+    LABELS,
+    CameraOptions,
+    Moves,
+    Rows,
+    SymbolCamera,
+    TileCamera,
+    make_camera,
+)
 from visnav.envs.grid.tiles import move_agent
 from visnav.envs.grid.world import (
     CHOSEN,
@@ -275,21 +283,23 @@ class GridSimulation:
         """Labels of what the camera sees now, for learning to see.
 
         Args:
-            labels: of "depth", "semantic", "instance" and "boxes".
+            labels: of "depth" ("first_person" only), "semantic", "instance" and "boxes"; and "rgb", the picture itself.
 
         Returns:
-            By name: "depth" (N, H, W, 1) float32 metres to the image plane; "semantic" (N, H, W, 1) uint8, places in
-            `first_person.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, 0 = background, else the same number for
-            the same thing throughout an episode; "boxes" a list of N dicts, see `FirstPersonCamera.boxes`.
+            By name: "rgb" (N, H, W, 3) uint8; "depth" (N, H, W, 1) float32 metres to the image plane; "semantic"
+            (N, H, W, 1) uint8, places in `lens.SEMANTIC_CLASSES`; "instance" (N, H, W, 1) int32, 0 = background, else
+            the same number for the same thing throughout an episode; "boxes" a list of N dicts, see
+            `visnav.envs.boxes.tight_boxes`.
 
         Raises:
-            ValueError: an unknown label, or a camera without any.
+            ValueError: a label that this camera does not have.
         """
         camera = self._camera
-        if not isinstance(camera, FirstPersonCamera):
-            raise ValueError(f'camera={self.camera!r} has no labels; camera="first_person" has {", ".join(LABELS)}')
+        if isinstance(camera, SymbolCamera):
+            others = ", ".join(name for name, offered in LABELS.items() if offered)
+            raise ValueError(f"camera={self.camera!r} has no labels; {others} have")
         for name in labels:
-            check_name("label", name, LABELS)
+            check_name(f"label for camera={self.camera!r}", name, ("rgb", *LABELS[self.camera]))
         drawn = {name for name in labels if name != "boxes"}
         if "boxes" in labels:
             drawn |= {"instance", "semantic"}

@@ -11,7 +11,23 @@ import numpy as np
 
 from visnav.envs.grid import lens
 from visnav.envs.grid.textures import LINTEL, POST
-from visnav.envs.grid.world import BALL, BOX, DOOR_CLOSED, DOOR_LOCKED, DOOR_OPEN, GOAL_KIND, KEY, LAVA_KIND, WALL_KIND
+from visnav.envs.grid.world import (
+    BALL,
+    BOX,
+    DOOR_CLOSED,
+    DOOR_LOCKED,
+    DOOR_OPEN,
+    EMPTY,
+    FLOOR_KIND,
+    GOAL_KIND,
+    KEY,
+    LAVA,
+    LAVA_KIND,
+    WALL,
+    WALL_KIND,
+)
+
+THINGS = (BALL, BOX, KEY, DOOR_OPEN, DOOR_CLOSED, DOOR_LOCKED, GOAL_KIND)
 
 CLASS = {name: number for number, name in enumerate(lens.SEMANTIC_CLASSES)}
 EYE, TOP = float(lens.EYE_HEIGHT), float(lens.WALL_HEIGHT)
@@ -184,3 +200,21 @@ def _meet_hand(rays: Rays, ahead: tuple[int, int], cell: int) -> None:
     hit = np.isfinite(here.depth)
     name = lens.SEMANTIC_CLASSES[int(here.label[hit][0])] if hit.any() else "key"
     rays.meet(here.depth, hit, name, number, on_top=True)
+
+
+def scatter(cells: np.ndarray, agent: np.ndarray, carrying: np.ndarray, rng: np.random.Generator) -> None:
+    """Fill a quarter of each grid with anything there is, and stand the agent on something that can be walked on."""
+    num_envs, height, width = cells.shape
+    numbers = np.arange(1, height * width + 1, dtype=np.uint16).reshape(height, width)
+    for i in range(num_envs):
+        kinds = rng.choice([*THINGS, LAVA_KIND, FLOOR_KIND, WALL & 15], size=(height, width))
+        colors = rng.integers(6, size=(height, width))
+        looks = np.where(kinds == WALL & 15, WALL, np.where(kinds == LAVA_KIND, LAVA, kinds | colors << 4))
+        filled = np.where(np.isin(kinds, THINGS), looks | numbers << 8, looks)
+        cells[i] = np.where(rng.random((height, width)) < rng.choice([0.1, 0.25, 0.4]), filled, EMPTY)
+        cells[i, [0, -1]] = cells[i, :, [0, -1]] = WALL
+        agent[i] = rng.integers(1, width - 1), rng.integers(1, height - 1), rng.integers(4)
+        here = agent[i, 1], agent[i, 0]
+        if cells[i][here] & 15 not in (EMPTY, GOAL_KIND, LAVA_KIND, FLOOR_KIND, DOOR_OPEN):
+            cells[i][here] = EMPTY
+        carrying[i] = rng.choice([0, 0, *(kind | rng.integers(6) << 4 | 250 << 8 for kind in (KEY, BALL, BOX))])

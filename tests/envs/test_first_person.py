@@ -10,49 +10,19 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from first_person_oracle import look
+from first_person_oracle import THINGS, look, scatter
 
 import visnav.envs  # noqa: F401, registers the IDs
 from visnav.envs.grid import lens
 from visnav.envs.grid.decor import decorate
 from visnav.envs.grid.textures import NUM_PATTERNS
 from visnav.envs.grid.world import (
-    BALL,
-    BOX,
-    DOOR_CLOSED,
-    DOOR_LOCKED,
-    DOOR_OPEN,
-    EMPTY,
-    FLOOR_KIND,
-    GOAL_KIND,
     KEY,
     KINDS,
-    LAVA,
-    LAVA_KIND,
-    WALL,
 )
 
 ID = "visnav/MiniGrid-Empty-8x8-v0"
-THINGS = (BALL, BOX, KEY, DOOR_OPEN, DOOR_CLOSED, DOOR_LOCKED, GOAL_KIND)
 SENSORS = ("rgb", "depth", "semantic", "instance")
-
-
-def scatter(cells: np.ndarray, agent: np.ndarray, carrying: np.ndarray, rng: np.random.Generator) -> None:
-    """Fill a quarter of each grid with anything there is, and stand the agent on something that can be walked on."""
-    num_envs, height, width = cells.shape
-    numbers = np.arange(1, height * width + 1, dtype=np.uint16).reshape(height, width)
-    for i in range(num_envs):
-        kinds = rng.choice([*THINGS, LAVA_KIND, FLOOR_KIND, WALL & 15], size=(height, width))
-        colors = rng.integers(6, size=(height, width))
-        looks = np.where(kinds == WALL & 15, WALL, np.where(kinds == LAVA_KIND, LAVA, kinds | colors << 4))
-        filled = np.where(np.isin(kinds, THINGS), looks | numbers << 8, looks)
-        cells[i] = np.where(rng.random((height, width)) < rng.choice([0.1, 0.25, 0.4]), filled, EMPTY)
-        cells[i, [0, -1]] = cells[i, :, [0, -1]] = WALL
-        agent[i] = rng.integers(1, width - 1), rng.integers(1, height - 1), rng.integers(4)
-        here = agent[i, 1], agent[i, 0]
-        if cells[i][here] & 15 not in (EMPTY, GOAL_KIND, LAVA_KIND, FLOOR_KIND, DOOR_OPEN):
-            cells[i][here] = EMPTY
-        carrying[i] = rng.choice([0, 0, *(kind | rng.integers(6) << 4 | 250 << 8 for kind in (KEY, BALL, BOX))])
 
 
 def scattered(num_envs: int, seed: int, **keywords: Any) -> Any:
@@ -239,16 +209,20 @@ def test_impossible_pictures_are_refused(keywords: dict[str, Any], message: str)
         gym.make(ID, **{"camera": "first_person", **keywords})
 
 
-def test_labels_are_of_the_first_person_camera() -> None:
+def test_labels_are_those_of_the_camera() -> None:
+    env = gym.make(ID, camera="symbolic").unwrapped
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="camera='symbolic' has no labels; tiles, full, first_person have"):
+        env.annotate(("semantic",))
     env = gym.make(ID).unwrapped
     env.reset(seed=0)
-    with pytest.raises(ValueError, match='camera="first_person" has depth, semantic, instance, boxes'):
-        env.annotate(("semantic",))
+    with pytest.raises(ValueError, match="label for camera='tiles' 'depth'; allowed: boxes, instance, rgb, semantic"):
+        env.annotate(("depth",))
     env = gym.make(ID, camera="first_person").unwrapped
     with pytest.raises(gym.error.ResetNeeded):
         env.annotate(("semantic",))
     env.reset(seed=0)
-    with pytest.raises(ValueError, match="unknown label 'mask'"):
+    with pytest.raises(ValueError, match="unknown label for camera='first_person' 'mask'"):
         env.annotate(("mask",))
     assert env.annotate(("semantic",))["semantic"].shape == (64, 64, 1)
     assert set(env.annotate(("boxes",))["boxes"]) == {"boxes", "labels", "ids"}

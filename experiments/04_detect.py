@@ -1,0 +1,197 @@
+"""04 Detect: which things are in a picture, and where: a class and (x, y, w, h) for each.
+
+    python experiments/04_detect.py --seed 1
+    python experiments/04_detect.py --save runs/detect      (keeps the networks: runs/detect/grid, runs/detect/roads)
+
+Doors, keys and balls before the eyes of an agent in rooms, vehicles before a driver. The worlds draw the pictures and
+know what is on them, so that there is no end of labelled ones; the network sees each only once. It is judged in
+layouts, and under textures and colours, that it has not seen; so is the search for pixels of the right colour.
+
+Things that show less than 32 pixels (their box) count neither for nor against, as outside COCO's ranges of area.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from visnav.agents.policy import uses_bfloat16
+from visnav.experiments.labelling import FAMILIES, Family, Worlds
+from visnav.experiments.saved import save_network
+from visnav.experiments.story import GREEN, GREY, RED, Row, StoryConfig, new_figure, print_table, save
+from visnav.perception.colour import ColourDetector
+from visnav.perception.detection import Detector, detection_loss
+from visnav.perception.encoders import Pyramid
+from visnav.perception.labels import Labelled, Variation, gathered, labelled_batches
+from visnav.perception.metrics import THRESHOLDS, average_precision
+from visnav.perception.mlp import FitConfig, fit
+
+LEAST_AREA = 32.0  # pixels of a box that counts
+TAUGHT_AREA = 16.0  # pixels of a box that the network is taught to find
+JUDGED = 3000  # pictures
+NEEDED, AHEAD = 0.85, 0.15  # AP50, and by how much the baseline is beaten
+SHOWN_SCORE = 0.4
+
+
+@dataclass(frozen=True)
+class DetectConfig(StoryConfig):
+    """Detection."""
+
+    minibatches: int = 6000
+    """That each network learns from."""
+    batch_size: int = 48
+    """Pictures of a minibatch."""
+    save: Path | None = None
+    """Where the networks are kept; nowhere when None."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network that was fitted to one family of worlds, and what it does on unseen ones."""
+
+    network: Detector
+    judged: Labelled
+    found: list[dict[str, Any]]
+    precision: dict[int, np.ndarray]
+    baseline: dict[int, np.ndarray]
+
+
+def things_of(family: Family, batch: Labelled) -> Labelled:
+    """The batch with only the boxes of the family's things, labelled by their places in it."""
+    place = torch.full((len(family.classes),), -1)
+    for number, names in enumerate(family.things.values()):
+        for name in names:
+            place[family.classes.index(name)] = number
+    labels = place[batch.labels]
+    is_thing = labels >= 0
+    return batch._replace(boxes=batch.boxes[is_thing], labels=labels[is_thing], owner=batch.owner[is_thing])
+
+
+def by_image(batch: Labelled) -> list[dict[str, np.ndarray]]:
+    """The boxes of each image."""
+    chosen = [batch.owner == i for i in range(len(batch.images))]
+    return [{"boxes": batch.boxes[rows].numpy(), "labels": batch.labels[rows].numpy()} for rows in chosen]
+
+
+def loss(model: torch.nn.Module, batch: Any) -> Tensor:
+    """Of a Detector on a Labelled batch."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=uses_bfloat16("auto")):
+        return detection_loss(model, batch, TAUGHT_AREA)  # type: ignore[arg-type]
+
+
+def detect(network: Detector, images: Tensor) -> list[dict[str, np.ndarray]]:
+    """What the network finds on many images, in arrays."""
+    found = [boxes for some in images.split(100) for boxes in network.detect(some)]
+    return [{name: tensor.numpy() for name, tensor in boxes.items()} for boxes in found]
+
+
+def learn(name: str, config: DetectConfig) -> Learned:
+    """Fit a network to a family of worlds, and judge it and the baseline."""
+    family = FAMILIES[name]
+
+    def pictures(part: str, images: int, seed: int) -> Labelled:
+        return things_of(family, gathered(Worlds(family, part, 96, 10 * config.seed + seed, steps=20), images))
+
+    torch.manual_seed(config.seed)
+    network = Detector(Pyramid((64, 64, 3), pool=True), len(family.things))
+    source = labelled_batches(Worlds(family, "train", config.batch_size, 10 * config.seed), Variation(), config.seed)
+    epochs = min(30, config.minibatches)
+    fit(
+        network,
+        loss,
+        (things_of(family, batch) for batch in source),
+        [pictures("train", 480, 1)],
+        FitConfig(epochs, config.batch_size, config.minibatches // epochs, 3e-3, patience=epochs, seed=config.seed),
+        progress=f"detect, {name}",
+    )
+    example, judged = pictures("train", 1000, 2), pictures("test", JUDGED, 3)
+    classes = [tuple(family.classes.index(one) for one in names) for names in family.things.values()]
+    baseline = ColourDetector(
+        example.images.numpy(), example.semantic.numpy(), by_image(example), classes, len(family.classes), LEAST_AREA
+    )
+    truths, found = by_image(judged), detect(network, judged.images)
+    area = (LEAST_AREA, 1e10)
+    return Learned(
+        network,
+        judged,
+        found,
+        average_precision(found, truths, THRESHOLDS, area),
+        average_precision(baseline.detect(judged.images.numpy()), truths, THRESHOLDS, area),
+    )
+
+
+def rows_of(name: str, learned: Learned) -> list[Row]:
+    """AP50 of each thing and of all beside the baseline's, and AP over all thresholds."""
+    things = list(FAMILIES[name].things)
+    mean, mean_baseline = (np.mean(list(found.values()), 0) for found in (learned.precision, learned.baseline))
+    rows = [
+        Row(f"{name}: {things[label]}, AP50", value[0], anchor=f"colour {learned.baseline[label][0]:.3f}")
+        for label, value in learned.precision.items()
+        if len(things) > 1
+    ]
+    least = max(NEEDED, mean_baseline[0] + AHEAD)
+    title = f"{name}: {'all' if len(things) > 1 else things[0]}"
+    rows.append(Row(f"{title}, AP50", mean[0], round(least, 3), anchor=f"colour {mean_baseline[0]:.3f}"))
+    rows.append(Row(f"{title}, AP50:95", mean.mean(), anchor=f"colour {mean_baseline.mean():.3f}"))
+    return rows
+
+
+def draw(learned: dict[str, Learned], config: DetectConfig) -> None:
+    """Unseen pictures with what is there (green) and what is found (red): of each family, those with most to see."""
+    columns = 6
+    figure = new_figure(9, 3.3 * len(learned))
+    grid = figure.subplots(2 * len(learned), columns)
+    for block, (name, entry) in enumerate(learned.items()):
+        things = list(FAMILIES[name].things)
+        counted = (entry.judged.boxes[:, 2:] - entry.judged.boxes[:, :2]).prod(1) >= LEAST_AREA
+        much = torch.bincount(entry.judged.owner[counted], minlength=len(entry.judged.images))
+        order = torch.argsort(much, descending=True, stable=True)[: 8 * columns : 4]
+        for panel, image in zip(grid[2 * block : 2 * block + 2].flat, order.tolist(), strict=True):
+            panel.imshow(entry.judged.images[image], interpolation="nearest")
+            truths = entry.judged.boxes[(entry.judged.owner == image) & counted]
+            for x0, y0, x1, y1 in truths.tolist():
+                panel.add_patch(_box(x0, y0, x1, y1, GREEN, 3.0))
+            found = entry.found[image]
+            for box, score, label in zip(found["boxes"], found["scores"], found["labels"], strict=True):
+                if score >= SHOWN_SCORE:
+                    x0, y0, x1, y1 = np.clip(box, 0, 64)
+                    panel.add_patch(_box(x0, y0, x1, y1, RED, 1.2))
+                    text = f"{things[label]} {score:.2f}".replace("0.", ".")
+                    panel.text(x0, y0 - 1, text, color="white", fontsize=6, va="bottom", backgroundcolor=RED + "b0",
+                               bbox={"pad": 0.6, "facecolor": RED, "edgecolor": "none", "alpha": 0.8})  # fmt: skip
+            panel.set(xticks=[], yticks=[], xlim=(-0.5, 63.5), ylim=(63.5, -0.5))
+            panel.spines[:].set_color(GREY)
+    figure.suptitle("Unseen layouts, textures and colours: what is there (green), what is found (red, with its score)")
+    save(figure, config.figure_of(__file__))
+
+
+def _box(x0: float, y0: float, x1: float, y1: float, color: str, width: float) -> Rectangle:
+    """The outline of a half-open box of pixels."""
+    return Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=color, lw=width)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Learn, print and draw; returns 0."""
+    config = tyro.cli(DetectConfig, description=__doc__, args=argv)
+    learned = {name: learn(name, config) for name in FAMILIES}
+    rows = [row for name, entry in learned.items() for row in rows_of(name, entry)]
+    print_table(f"{JUDGED:,} pictures of each, boxes of {LEAST_AREA:g} pixels and more", rows)
+    draw(learned, config)
+    if config.save:
+        for name, entry in learned.items():
+            ap50 = float(np.mean([value[0] for value in entry.precision.values()]))
+            file = save_network(
+                config.save / name, entry.network, list(FAMILIES[name].things), FAMILIES[name].camera, ap50=ap50
+            )
+            print(f"The network is {file}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
