@@ -23,7 +23,7 @@ from torch import Tensor
 
 from visnav.agents.policy import uses_bfloat16
 from visnav.experiments.labelling import FAMILIES, Family, Worlds
-from visnav.experiments.saved import save_network
+from visnav.experiments.seeing import keep
 from visnav.experiments.story import GREEN, GREY, RED, Row, StoryConfig, new_figure, print_table, save
 from visnav.perception.colour import ColourDetector
 from visnav.perception.detection import Detector, detection_loss
@@ -34,6 +34,7 @@ from visnav.perception.mlp import FitConfig, fit
 
 LEAST_AREA = 32.0  # pixels of a box that counts
 TAUGHT_AREA = 16.0  # pixels of a box that the network is taught to find
+EXAMPLES = 1000  # pictures that the baseline's thresholds are fitted to
 JUDGED = 3000  # pictures
 NEEDED, AHEAD = 0.85, 0.15  # AP50, and by how much the baseline is beaten
 SHOWN_SCORE = 0.4
@@ -43,7 +44,7 @@ SHOWN_SCORE = 0.4
 class DetectConfig(StoryConfig):
     """Detection."""
 
-    minibatches: int = 6000
+    minibatches: int = 2000
     """That each network learns from."""
     batch_size: int = 48
     """Pictures of a minibatch."""
@@ -64,11 +65,7 @@ class Learned:
 
 def things_of(family: Family, batch: Labelled) -> Labelled:
     """The batch with only the boxes of the family's things, labelled by their places in it."""
-    place = torch.full((len(family.classes),), -1)
-    for number, names in enumerate(family.things.values()):
-        for name in names:
-            place[family.classes.index(name)] = number
-    labels = place[batch.labels]
+    labels = torch.tensor(family.thing_of_class())[batch.labels]
     is_thing = labels >= 0
     return batch._replace(boxes=batch.boxes[is_thing], labels=labels[is_thing], owner=batch.owner[is_thing])
 
@@ -101,16 +98,16 @@ def learn(name: str, config: DetectConfig) -> Learned:
     torch.manual_seed(config.seed)
     network = Detector(Pyramid((64, 64, 3), pool=True), len(family.things))
     source = labelled_batches(Worlds(family, "train", config.batch_size, 10 * config.seed), Variation(), config.seed)
-    epochs = min(30, config.minibatches)
+    epochs = min(20, config.minibatches)
     fit(
         network,
         loss,
         (things_of(family, batch) for batch in source),
-        [pictures("train", 480, 1)],
+        [pictures("train", 240, 1)],
         FitConfig(epochs, config.batch_size, config.minibatches // epochs, 3e-3, patience=epochs, seed=config.seed),
         progress=f"detect, {name}",
     )
-    example, judged = pictures("train", 1000, 2), pictures("test", JUDGED, 3)
+    example, judged = pictures("train", EXAMPLES, 2), pictures("test", JUDGED, 3)
     classes = [tuple(family.classes.index(one) for one in names) for names in family.things.values()]
     baseline = ColourDetector(
         example.images.numpy(), example.semantic.numpy(), by_image(example), classes, len(family.classes), LEAST_AREA
@@ -153,7 +150,7 @@ def draw(learned: dict[str, Learned], config: DetectConfig) -> None:
         much = torch.bincount(entry.judged.owner[counted], minlength=len(entry.judged.images))
         order = torch.argsort(much, descending=True, stable=True)[: 8 * columns : 4]
         for panel, image in zip(grid[2 * block : 2 * block + 2].flat, order.tolist(), strict=True):
-            panel.imshow(entry.judged.images[image], interpolation="nearest")
+            panel.imshow(entry.judged.images[image].numpy(), interpolation="nearest")
             truths = entry.judged.boxes[(entry.judged.owner == image) & counted]
             for x0, y0, x1, y1 in truths.tolist():
                 panel.add_patch(_box(x0, y0, x1, y1, GREEN, 3.0))
@@ -186,10 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     if config.save:
         for name, entry in learned.items():
             ap50 = float(np.mean([value[0] for value in entry.precision.values()]))
-            file = save_network(
-                config.save / name, entry.network, list(FAMILIES[name].things), FAMILIES[name].camera, ap50=ap50
-            )
-            print(f"The network is {file}.")
+            keep(config.save / name, entry.network, list(FAMILIES[name].things), FAMILIES[name].camera, ap50)
     return 0
 
 

@@ -1,11 +1,13 @@
 """05 Segment: the class of every pixel, by a fully convolutional network, for pictures of any size.
 
-    python experiments/05_segment_worlds.py --seed 1
+    python experiments/05_segment_worlds.py --start runs/detect     (goes on from the encoders that 04 has kept)
     python experiments/05_segment_worlds.py --save runs/segment     (keeps the networks, for `visnav train --encoder`)
 
 The same pictures, and the same pyramid of convolutions as in 04: down to an eighth of the picture's height, where it
 sees what is there, and up again, where it tells exactly at which pixels. It learns from pictures of 64×64 and is
-judged in unseen layouts, textures and colours, at that size and at 96×128. Beside it, what colour alone tells.
+judged in unseen layouts, textures and colours, at that size and at 48×96. Beside it, what colour alone tells.
+
+Doors are one class, open or closed. Classes that fill less than 1 in 5,000 of the judged pixels are not judged.
 """
 
 import sys
@@ -23,17 +25,20 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from visnav.agents.policy import uses_bfloat16
-from visnav.experiments.labelling import FAMILIES, Worlds
-from visnav.experiments.saved import save_network
+from visnav.experiments.labelling import FAMILIES, Family, Worlds
+from visnav.experiments.seeing import keep
 from visnav.experiments.story import GREY, Row, StoryConfig, new_figure, print_table, save
 from visnav.perception.colour import ColourThreshold, PixelRegression
 from visnav.perception.encoders import Pyramid
 from visnav.perception.heads import Segmenter
 from visnav.perception.labels import Labelled, Variation, gathered, labelled_batches
 from visnav.perception.mlp import FitConfig, fit
+from visnav.perception.saved import load_maps
 
 JUDGED = 1500  # pictures
-OTHER_SIZE, JUDGED_OTHER = (96, 128), 300
+OTHER_SIZE = (48, 96)  # pixels
+EXAMPLES = 1000  # pictures that the baselines are fitted to
+GENTLE = Variation(brightness=0.06, contrast=0.15, cast=0.06, noise=0.02, blur=0.1)  # colours still tell something
 LEAST_SHARE = 2e-4  # of the judged pixels; classes that show less are not judged
 NEEDED, AHEAD = 0.9, 0.15  # mIoU, and by how much the baselines are beaten
 
@@ -42,10 +47,12 @@ NEEDED, AHEAD = 0.9, 0.15  # mIoU, and by how much the baselines are beaten
 class SegmentConfig(StoryConfig):
     """Segmentation."""
 
-    minibatches: int = 6000
+    minibatches: int = 5000
     """That each network learns from."""
     batch_size: int = 32
     """Pictures of a minibatch."""
+    start: Path | None = None
+    """Where 04 has kept its networks (`--save`): their encoders go on learning. Fresh ones when None."""
     save: Path | None = None
     """Where the networks are kept; nowhere when None."""
 
@@ -67,7 +74,7 @@ def loss(model: torch.nn.Module, batch: Any) -> Tensor:
         logits = model(batch.images)
     truth = batch.semantic.long()
     counts = torch.bincount(truth.flatten(), minlength=logits.shape[1]).float()
-    weights = (counts.sum() / counts.clamp(min=50)).sqrt().clamp(max=20)
+    weights = (counts.sum() / counts.clamp(min=50)).sqrt().clamp(max=10)
     return functional.cross_entropy(logits.float(), truth, weights)
 
 
@@ -86,36 +93,58 @@ def overlaps(predicted: Any, truth: Tensor, classes: int) -> np.ndarray:
     return np.where(share >= LEAST_SHARE, index.compute().numpy(), np.nan)
 
 
+def surfaces_of(family: Family, batch: Labelled) -> Labelled:
+    """The batch with the family's `surfaces` as classes of its pixels."""
+    table = torch.tensor(family.surface_of_class(), dtype=torch.uint8)
+    return batch._replace(semantic=table[batch.semantic.long()])
+
+
+def wider(family: Family) -> dict[str, Any]:
+    """Keywords of a camera that shows OTHER_SIZE at the scale of 64 × 64."""
+    half = np.radians(family.camera["field_of_view"]) / 2
+    return {
+        "image_size": OTHER_SIZE,
+        "field_of_view": float(2 * np.degrees(np.arctan(np.tan(half) * OTHER_SIZE[1] / 64))),
+    }
+
+
 def learn(name: str, config: SegmentConfig) -> Learned:
     """Fit a network to a family of worlds, and judge it and the baselines."""
-    family, classes = FAMILIES[name], len(FAMILIES[name].classes)
+    family = FAMILIES[name]
+    classes = len(family.surfaces)
 
     def pictures(part: str, images: int, seed: int, **keywords: Any) -> Labelled:
-        return gathered(Worlds(family, part, 60, 10 * config.seed + seed, steps=20, **keywords), images)
+        worlds = Worlds(family, part, 96, 10 * config.seed + seed, steps=20, **keywords)
+        return surfaces_of(family, gathered(worlds, images))
 
     torch.manual_seed(config.seed)
     network = Segmenter(Pyramid((64, 64, 3), pool=True), classes)
-    source = labelled_batches(Worlds(family, "train", config.batch_size, 10 * config.seed), Variation(), config.seed)
-    epochs = min(30, config.minibatches)
+    if config.start:
+        load_maps(config.start / name, network.encoder)
+    source = labelled_batches(Worlds(family, "train", config.batch_size, 10 * config.seed), GENTLE, config.seed)
+    epochs = min(20, config.minibatches)
     fit(
         network,
         loss,
-        source,
-        [pictures("train", 240, 1)],
-        FitConfig(epochs, config.batch_size, config.minibatches // epochs, 5e-3, patience=epochs, seed=config.seed),
+        (surfaces_of(family, batch) for batch in source),
+        [pictures("train", 192, 1)],
+        FitConfig(epochs, config.batch_size, config.minibatches // epochs, 4e-3, patience=epochs, seed=config.seed),
         progress=f"segment, {name}",
     )
-    example, judged = pictures("train", 1000, 2), pictures("test", JUDGED, 3)
-    other = pictures("test", JUDGED_OTHER, 4, image_size=OTHER_SIZE)
+    example, judged, other = (
+        pictures("train", EXAMPLES, 2), pictures("test", JUDGED, 3), pictures("test", JUDGED // 4, 4, **wider(family)),
+    )  # fmt: skip
     images, semantic, unseen = example.images.numpy(), example.semantic.numpy(), judged.images.numpy()
+    by_colour, by_pixel = (
+        ColourThreshold(images, semantic, classes),
+        PixelRegression(images, semantic, seed=config.seed),
+    )
     predicted = segment(network, judged.images)
     scores = {
         "network": overlaps(predicted, judged.semantic, classes),
         "another size": overlaps(segment(network, other.images), other.semantic, classes),
-        "colour": overlaps(ColourThreshold(images, semantic, classes).segment(unseen), judged.semantic, classes),
-        "logistic": overlaps(
-            PixelRegression(images, semantic, seed=config.seed).segment(unseen), judged.semantic, classes
-        ),
+        "colour": overlaps(by_colour.segment(unseen), judged.semantic, classes),
+        "logistic": overlaps(by_pixel.segment(unseen), judged.semantic, classes),
     }
     return Learned(network, judged, predicted, scores)
 
@@ -134,7 +163,7 @@ def rows_of(name: str, learned: Learned) -> list[Row]:
             learned.scores["network"][label],
             anchor=anchor({method: values[label] for method, values in learned.scores.items()}),
         )
-        for label, title in enumerate(FAMILIES[name].classes)
+        for label, title in enumerate(FAMILIES[name].surfaces)
         if np.isfinite(learned.scores["network"][label])
     ]
     size = "×".join(map(str, OTHER_SIZE))
@@ -146,8 +175,7 @@ def rows_of(name: str, learned: Learned) -> list[Row]:
 def colours_of(name: str) -> ListedColormap:
     """A colour for each class of a family."""
     shades = {
-        "grid": ["#dfe3ea", "#8d99ae", "#4a5568", "#f4a261", "#e07a3f", "#b5532a", "#e9c46a", "#d1495b", "#2f6690",
-                 "#2a9d6f", "#7b2d26"],
+        "grid": ["#dfe3ea", "#8d99ae", "#4a5568", "#f4a261", "#e9c46a", "#d1495b", "#2f6690", "#2a9d6f", "#7b2d26"],
         "roads": ["#cfe2f3", "#2a9d6f", "#4a5568", "#8d99ae", "#ffffff", "#e9c46a", "#d1495b", "#2f6690", "#f4a261"],
     }  # fmt: skip
     return ListedColormap(shades[name])
@@ -157,15 +185,15 @@ def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
     """Unseen pictures, their true classes, and the predicted ones: of each family, those with most classes."""
     columns = 6
     figure = new_figure(9, 5.3 * len(learned))
-    parts = figure.subfigures(len(learned), 1)
-    for part, (name, entry) in zip(np.atleast_1d(parts), learned.items(), strict=True):
-        colours, names = colours_of(name), FAMILIES[name].classes
+    parts = figure.subfigures(len(learned), 1, squeeze=False)[:, 0]
+    for part, (name, entry) in zip(parts, learned.items(), strict=True):
+        colours, names = colours_of(name), FAMILIES[name].surfaces
         variety = torch.stack([(entry.judged.semantic == k).flatten(1).sum(1) > 40 for k in range(len(names))]).sum(0)
         order = torch.argsort(variety, descending=True, stable=True)[: 4 * columns : 4].tolist()
         panels = part.subplots(3, columns)
         for column, image in enumerate(order):
-            panels[0, column].imshow(entry.judged.images[image], interpolation="nearest")
-            for row, mask in ((1, entry.judged.semantic[image]), (2, entry.predicted[image])):
+            panels[0, column].imshow(entry.judged.images[image].numpy(), interpolation="nearest")
+            for row, mask in ((1, entry.judged.semantic[image].numpy()), (2, entry.predicted[image].numpy())):
                 panels[row, column].imshow(
                     mask, cmap=colours, vmin=-0.5, vmax=len(names) - 0.5, interpolation="nearest"
                 )
@@ -190,9 +218,7 @@ def main(argv: list[str] | None = None) -> int:
     if config.save:
         for name, entry in learned.items():
             miou = float(np.nanmean(entry.scores["network"]))
-            family = FAMILIES[name]
-            file = save_network(config.save / name, entry.network, family.classes, family.camera, miou=miou)
-            print(f"The network is {file}.")
+            keep(config.save / name, entry.network, list(FAMILIES[name].surfaces), FAMILIES[name].camera, miou)
     return 0
 
 

@@ -220,11 +220,12 @@ def labels(options: argparse.Namespace) -> Iterator[Row]:
     from visnav.experiments.labelling import FAMILIES, Worlds
     from visnav.perception.labels import Variation, labelled_batches
 
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
     for name, env_id in LABELLED_IDS.items():
         worlds = Worlds(replace(FAMILIES[name], env_ids=(env_id,)), "train", LABELS_BATCH)
         plain, varied = labelled_batches(worlds), labelled_batches(worlds, Variation())
-        players = {
+        players: dict[str, Callable[[], Any]] = {
             f"{env_id}: camera and labels": worlds.look,
             f"{env_id}: of worlds that move": worlds,
             f"{env_id}: in tensors": partial(next, plain),
@@ -235,6 +236,7 @@ def labels(options: argparse.Namespace) -> Iterator[Row]:
         )
         for title, values in turns.items():
             yield Row("labels", title, LABELS_BATCH, median(values), unit="images/s")
+    torch.set_num_threads(threads_before)
 
 
 def _counting(draw: Callable[[], Any], count: int) -> Play:

@@ -34,22 +34,42 @@ class Family:
     steps: int
     """Of the agent between two batches to learn from: one is a turn of the head in rooms, and a second on roads."""
 
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        """What pixels are told apart as: the classes, but that the things are one each."""
+        names = {one: thing for thing, several in self.things.items() for one in several}
+        return tuple(dict.fromkeys(names.get(name, name) for name in self.classes))
+
+    def thing_of_class(self) -> list[int]:
+        """For every class, the place of its thing among `things`; -1 of what is none."""
+        places = {one: place for place, several in enumerate(self.things.values()) for one in several}
+        return [places.get(name, -1) for name in self.classes]
+
+    def surface_of_class(self) -> list[int]:
+        """For every class, its place among `surfaces`."""
+        things = list(self.things)
+        names = [
+            things[place] if place >= 0 else name
+            for name, place in zip(self.classes, self.thing_of_class(), strict=True)
+        ]
+        return [self.surfaces.index(name) for name in names]
+
 
 FAMILIES = {
     "grid": Family(
-        ("MiniGrid-Playground-v0", "MiniGrid-KeyCorridorS4R3-v0", "MiniGrid-ObstructedMaze-2Dlhb-v1",
-         "MiniGrid-Fetch-8x8-N3-v0", "MiniGrid-LockedRoom-v0", "MiniGrid-PutNear-8x8-N3-v0",
-         "MiniGrid-LavaCrossingS9N2-v0", "MiniGrid-UnlockPickup-v0"),
+        ("MiniGrid-Playground-v0", "MiniGrid-KeyCorridorS3R3-v0", "MiniGrid-BlockedUnlockPickup-v0",
+         "MiniGrid-ObstructedMaze-2Dlhb-v1", "MiniGrid-Fetch-8x8-N3-v0", "MiniGrid-PutNear-6x6-N2-v0",
+         "MiniGrid-DoorKey-8x8-v0", "MiniGrid-LavaCrossingS9N2-v0"),
         GRID_CLASSES,
         {"door": ("open door", "closed door", "locked door"), "key": ("key",), "ball": ("ball",)},
-        {"camera": "first_person", "lighting": "random", "noise": 0.02},
+        {"camera": "first_person", "field_of_view": 90.0, "lighting": "random", "noise": 0.02},
         steps=8,
     ),
     "roads": Family(
         ("highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v1", "two-way-v0", "racetrack-v0"),
         ROAD_CLASSES,
         {"vehicle": ("vehicle",)},
-        {"camera": "front", "lighting": "random", "weather": "random"},
+        {"camera": "front", "field_of_view": 70.0, "lighting": "random", "weather": "random"},
         steps=1,
     ),
 }  # fmt: skip
@@ -77,7 +97,7 @@ class Worlds:
         if num_envs < count:
             raise ValueError(f"num_envs must be at least {count}, one for each ID; got {num_envs}")
         self._steps = family.steps if steps is None else steps
-        self._worlds = [
+        self._worlds: list[Any] = [
             gym.make_vec(
                 f"visnav/{env_id}", num_envs=len(share), split=part, textures=part, **(family.camera | keywords)
             ).unwrapped

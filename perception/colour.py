@@ -38,7 +38,7 @@ class ColourThreshold:
         self.shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
     @staticmethod
-    def _cubes(images: Images) -> NDArray[np.uint16]:
+    def _cubes(images: Images) -> NDArray[np.integer[Any]]:
         """The number of each pixel's cube of colours."""
         red, green, blue = (images[..., k].astype(np.uint16) >> (8 - STEP_BITS) for k in range(3))
         return red << 2 * STEP_BITS | green << STEP_BITS | blue

@@ -74,7 +74,7 @@ def decode(
 ) -> tuple[Tensor, Tensor]:
     """Scores (B, cells, classes), 0 to 1, and boxes (B, cells, 4) in pixels, cut at (height, width) where given."""
     logits, logs = predictions.flatten(2).transpose(1, 2).split([classes, 4], 2)
-    middles = cell_middles(*predictions.shape[2:], stride)
+    middles = cell_middles(predictions.shape[2], predictions.shape[3], stride)
     far = logs.clamp(max=MOST_LOGS).exp() * stride
     boxes = torch.cat([middles - far[..., :2], middles + far[..., 2:]], 2)
     if size is not None:

@@ -120,7 +120,9 @@ class DetectionHead(nn.Module):
         initialise_for_relu(self)
         with torch.no_grad():
             self.predict.weight.mul_(0.1)
-            self.predict.bias[:classes].fill_(-4.0)  # nearly every cell is background
+            bias = torch.zeros(classes + 4)
+            bias[:classes] = -4.0  # nearly every cell is background
+            self.predict.bias = nn.Parameter(bias)
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:
         """(B, classes + 4, h, w): logits of the classes; distances left, up, right, down in logs of cells."""

@@ -106,6 +106,18 @@ def test_roads_are_measured_beside_their_peers(capsys: pytest.CaptureFixture[str
         assert words in printed
 
 
+def test_labelled_pictures_are_counted_in_four_ways_of_both_families(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "rows.json"
+    assert benchmark.main(["--sections", "labels", "--json", str(path), *SHORT]) == 0
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["name"].partition(": ")[2] for row in rows] == 2 * [
+        "camera and labels", "of worlds that move", "in tensors", "varied",
+    ]  # fmt: skip
+    assert {row["unit"] for row in rows} == {"images/s"}
+    assert all(row["value"] > benchmark.LABELS_BATCH for row in rows)
+
+
 @pytest.mark.peer
 @pytest.mark.slow
 def test_training_is_measured_beside_stable_baselines3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +147,7 @@ def test_an_id_that_the_original_lacks_has_no_peer() -> None:
     [
         (["--batch-sizes", "0"], "whole numbers"),
         (["--batch-sizes", "many"], "whole numbers"),
-        (["--sections", "speed"], "frames, peers, first_person, driving, training, threads, levels, start"),
+        (["--sections", "speed"], "frames, peers, first_person, driving, labels, training, threads, levels, start"),
         (["--seconds", "0"], "greater than 0"),
     ],
 )

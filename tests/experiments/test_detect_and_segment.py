@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from visnav.agents.checkpoint import CheckpointError
 from visnav.envs.driving.decor import TEXTURES
+from visnav.envs.levels import TEST_SHARE
 from visnav.experiments.labelling import FAMILIES, Worlds
-from visnav.experiments.saved import load_network, save_network
+from visnav.experiments.seeing import keep, load
 from visnav.perception.colour import ColourDetector, ColourThreshold, PixelRegression
 from visnav.perception.detection import Detector
 from visnav.perception.encoders import Pyramid
 from visnav.perception.heads import Segmenter
 from visnav.perception.labels import gathered
+from visnav.perception.saved import CheckpointError
 
 SCRIPTS = Path(__file__).parents[2] / "experiments"
 
@@ -29,15 +30,13 @@ def script(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_train_and_test_have_neither_layouts_nor_textures_in_common(name: str) -> None:
     family = FAMILIES[name]
-    train, test = (Worlds(family, part, 2 * len(family.env_ids), seed=1) for part in ("train", "test"))
-    for envs, others in zip(train._worlds, test._worlds, strict=True):
-        layouts, unseen = (set(worlds.simulation.slots.layout.tolist()) for worlds in (envs, others))
-        assert not layouts & unseen
-        looks = [getattr(worlds.simulation, "_camera", None) or worlds.simulation._lens for worlds in (envs, others)]
-        numbers = [
-            camera._lens.textures if hasattr(camera, "_lens") else camera.lens.looks.textures for camera in looks
-        ]
-        assert numbers == [TEXTURES["train"], TEXTURES["test"]]
+    for part in ("train", "test"):
+        worlds = Worlds(family, part, 4 * len(family.env_ids), seed=1)
+        for envs in worlds._worlds:
+            is_for_testing = envs.simulation.slots.layout % np.uint64(TEST_SHARE) == 0
+            assert (is_for_testing == (part == "test")).all()
+            camera = envs.simulation._camera._lens if name == "grid" else envs.simulation._lens.lens.looks
+            assert camera.textures == TEXTURES[part]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -69,18 +68,16 @@ def test_boxes_are_around_pixels_of_their_class() -> None:
 @pytest.mark.parametrize("kind", [Detector, Segmenter])
 def test_a_network_that_was_kept_predicts_the_same(kind: type[Detector] | type[Segmenter], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = kind(Pyramid((32, 32, 3), channels=(4, 8, 8), pool=True), 3).eval()
-    save_network(tmp_path / "run", network, ("a", "b", "c"), {"camera": "front"}, figure=0.5)
-    again, description = load_network(tmp_path / "run")
+    network = kind(Pyramid((32, 32, 3), pool=True), 3).eval()
+    keep(tmp_path / "run", network, ["a", "b", "c"], {"camera": "front"}, 0.5)
+    again, values = load(tmp_path / "run")
     images = torch.randint(0, 256, (2, 40, 24, 3), dtype=torch.uint8)
     with torch.no_grad():
         assert torch.equal(network(images), again(images))
     assert type(again) is kind
-    assert description["classes"] == ["a", "b", "c"]
-    assert description["camera"] == {"camera": "front"}
-    assert description["figures"] == {"figure": 0.5}
+    assert (values["classes"], values["camera"], values["score"]) == (["a", "b", "c"], {"camera": "front"}, 0.5)
     with pytest.raises(CheckpointError, match="there is no file"):
-        load_network(tmp_path)
+        load(tmp_path)
 
 
 def test_colour_is_enough_where_every_class_has_its_own_and_useless_where_none_has() -> None:
@@ -108,14 +105,14 @@ def test_the_least_learning_prints_its_table_and_draws_its_figure(
 ) -> None:
     for name, row in (("04_detect.py", "grid: all, AP50 "), ("05_segment_worlds.py", "roads: mIoU ")):
         page = script(name)
-        for constant in page.keys() & {"JUDGED", "JUDGED_OTHER", "EXAMPLES"}:
+        for constant in page.keys() & {"JUDGED", "EXAMPLES"}:
             page["main"].__globals__[constant] = 96
         arguments = ["--minibatches", "2", "--batch-size", "8", "--figure", str(tmp_path / "drawn.png")]
         assert page["main"]([*arguments, "--save", str(tmp_path / "run")]) == 0
         assert row in capsys.readouterr().out
         assert (tmp_path / "drawn.png").read_bytes()[:4] == b"\x89PNG"
         for family in FAMILIES:
-            load_network(tmp_path / "run" / family)
+            load(tmp_path / "run" / family)
         (tmp_path / "drawn.png").unlink()
 
 
@@ -131,9 +128,11 @@ def test_things_are_found_in_unseen_worlds_as_colour_alone_does_not(name: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
-def test_pixels_are_told_apart_in_unseen_worlds_as_colour_alone_does_not(name: str) -> None:
-    page = script("05_segment_worlds.py")
-    learned = page["learn"](name, page["SegmentConfig"](seed=1))
+def test_pixels_are_told_apart_in_unseen_worlds_as_colour_alone_does_not(name: str, tmp_path: Path) -> None:
+    first, page = script("04_detect.py"), script("05_segment_worlds.py")
+    found = first["learn"](name, first["DetectConfig"](seed=1))
+    keep(tmp_path / name, found.network, list(FAMILIES[name].things), FAMILIES[name].camera, 0.0)
+    learned = page["learn"](name, page["SegmentConfig"](seed=1, start=tmp_path))
     means = {method: np.nanmean(values) for method, values in learned.scores.items()}
     assert means["network"] >= 0.9
     assert means["network"] >= max(means["colour"], means["logistic"]) + 0.15
