@@ -35,8 +35,8 @@ LEAST_SIDE = 256  # pixels that an image is enlarged to before boxes are drawn o
 LINE = 3  # pixels of their outlines
 COLOURS: dict[str, Colour] = {
     "ceiling": (223, 227, 234), "floor": (141, 153, 174), "wall": (74, 85, 104), "open door": (244, 162, 97),
-    "closed door": (224, 122, 63), "locked door": (181, 83, 42), "key": (233, 196, 106), "ball": (209, 73, 91),
-    "box": (118, 90, 190), "goal": (42, 157, 111), "lava": (255, 90, 20),
+    "closed door": (224, 122, 63), "locked door": (181, 83, 42), "door": (224, 122, 63),
+    "key": (233, 196, 106), "ball": (209, 73, 91), "box": (118, 90, 190), "goal": (42, 157, 111), "lava": (255, 90, 20),
     "sky": (207, 226, 243), "grass": (92, 130, 70), "road": (74, 85, 104), "kerb": (141, 153, 174),
     "marking": (244, 244, 238), "vehicle": (47, 102, 144), "ego": (233, 196, 106), "obstacle": (209, 73, 91),
 }  # fmt: skip
@@ -45,6 +45,16 @@ COLOURS: dict[str, Colour] = {
 def painted(classes: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Classes (H, W) uint8, places in `names`, in COLOURS: (H, W, 3) uint8."""
     return np.array([COLOURS[name] for name in names], np.uint8)[classes]
+
+
+def kind(name: str) -> str:
+    """What a class is without how it is: an open door is a door."""
+    return name.split()[-1]
+
+
+def mask_pane(classes: np.ndarray, names: Sequence[str], caption: str) -> Pane:
+    """Classes (H, W), places in `names`, as a pane with a legend."""
+    return Pane(painted(classes, names), caption, {name: COLOURS[name] for name in names})
 
 
 def outlined(image: np.ndarray, groups: Sequence[tuple[np.ndarray, Colour]]) -> np.ndarray:
@@ -109,6 +119,9 @@ class Panes:
         if len(self._seers) < len(seers):
             raise ValueError(f"one network of each kind can be seen at a time; got two of {seers[0].predicts}")
         self._check()
+        seer = self._seers.get(SEGMENTS)
+        # The truth in the words of the network: an open door is a door where it knows no more.
+        self._shown = [name if seer is None or name in seer.classes else kind(name) for name in self._classes]
 
     def _check(self) -> None:
         for name in self._names:
@@ -132,7 +145,7 @@ class Panes:
                     f"the network learned to see through camera={camera!r}, and this world is seen through "
                     f"{self._simulation.camera!r}; learn it with that camera, or watch an ID with --camera {camera}"
                 )
-            if seer.predicts == SEGMENTS and seer.classes != self._classes:
+            if not {*seer.classes} <= {*self._classes, *map(kind, self._classes)}:
                 raise ValueError(
                     f"the network learned the classes {', '.join(seer.classes)}; {self._episode.env_id} has "
                     f"{', '.join(self._classes)}: give the network of the other family"
@@ -148,13 +161,12 @@ class Panes:
         if name == "world":
             return self._episode.panes()[0]
         image = pixels(self._episode.observation)[0]
-        legend = {each: COLOURS[each] for each in self._classes}
         match name:
             case "mask":
-                return Pane(painted(labels["semantic"][..., 0], self._classes), "what is there", legend)
+                return mask_pane(labels["semantic"][..., 0], self._shown, "what is there")
             case "predicted":
-                predicted = self._seers[SEGMENTS].predict(image)
-                return Pane(painted(predicted, self._classes), "what a network sees", legend)
+                seer = self._seers[SEGMENTS]
+                return mask_pane(seer.predict(image), seer.classes, "what a network sees")
             case "boxes":
                 return self._boxes(image, labels["boxes"])
             case "saliency" if self._saliency is not None and not self._episode.over:
@@ -166,6 +178,6 @@ class Panes:
         seer = self._seers.get(DETECTS)
         if seer is None:
             return Pane(outlined(image, [(truth["boxes"], TRUE)]), "things", {"there": TRUE})
-        names = np.array([self._classes[label].split()[-1] for label in truth["labels"]], str)  # an open door is a door
+        names = np.array([kind(self._classes[label]) for label in truth["labels"]], str)
         groups = [(truth["boxes"][np.isin(names, seer.classes)], TRUE), (seer.predict(image), FOUND)]
         return Pane(outlined(image, groups), ", ".join(seer.classes), {"there": TRUE, "found": FOUND})

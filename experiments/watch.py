@@ -240,14 +240,13 @@ def open_seer(folder: Path) -> Seer:
     )
 
 
-def make_panes(names: str | None, episode: Episode, choose: Chooser, see: Sequence[Path]) -> Panes | None:
+def make_panes(names: str | None, episode: Episode, choose: Chooser, seers: Sequence[Seer] = ()) -> Panes | None:
     """The panes by their names, with commas between; None for the episode's own.
 
     Networks alone are shown beside the camera. Raises ValueError where they do not fit, see `Panes`.
     """
-    if names is None and not see:
+    if names is None and not seers:
         return None
-    seers = [open_seer(folder) for folder in see]
     shown = {SEGMENTS: "mask,predicted", DETECTS: "boxes"}
     names = names or ",".join(["camera", *(shown[seer.predicts] for seer in seers)])
     saliency = choose.actor.saliency if isinstance(choose, Trained) else None
@@ -282,6 +281,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--panes", help=f"what to show, with commas between: {', '.join(PANES)}")
     parser.add_argument("--see", metavar="FOLDER", type=Path, nargs="+", default=[], help="networks that predict")
     options = parser.parse_args(argv)
+    seers = [open_seer(folder) for folder in options.see]
+    looks: dict[str, Any] = {} if options.camera is None else {"camera": options.camera}
+    if seers and not looks and not Path(options.target).is_dir():
+        looks = dict(seers[0].camera)  # an ID is seen as the network learned to see
     episode, choose = open_target(
         options.target,
         options.split,
@@ -290,9 +293,9 @@ def main(argv: list[str] | None = None) -> int:
         options.layout,
         options.expert,
         options.policy,
-        **({} if options.camera is None else {"camera": options.camera}),
+        **looks,
     )
-    panes = make_panes(options.panes, episode, choose, options.see)
+    panes = make_panes(options.panes, episode, choose, seers)
     show = Show(episode, choose, options.level, options.seed, panes)
     with (
         contextlib.closing(episode.env),
