@@ -62,7 +62,7 @@ class Judged:
     """Of every network."""
 
     def figures(self) -> dict[str, float]:
-        """Mean accuracy and AUC of the folds; sensitivity at 95 % specificity of all tumours together."""
+        """Mean accuracy and AUC of the folds; sensitivity at 95 % specificity, a point of the curve of all tumours."""
         folds = [torch.from_numpy(self.fold == number) for number in range(FOLDS)]
         probability = sigmoid(self.z)
         sensitivity, _ = binary_sensitivity_at_specificity(probability, self.malignant, SPECIFICITY)
@@ -114,7 +114,7 @@ def draw(judged: dict[str, Judged], config: StoryConfig) -> None:
     curves.set(ylim=(0, 0.4), title="one network of each kind (dot: weights kept)")
     curves.legend()
     roc.axvline(1 - SPECIFICITY, color=GREY, lw=1, ls=":", label="95 % specificity")
-    roc.set(xlim=(0, 0.3), ylim=(0.7, 1.005), title="569 tumours, judged by networks that had not seen them")
+    roc.set(xlim=(0, 0.3), ylim=(0.7, 1.005), title="569 tumours, none seen before it is judged")
     roc.set(xlabel="false alarms, share of the benign", ylabel="found, share of the malignant")
     roc.legend(loc="lower right")
     save(figure, config.figure_of(__file__))

@@ -128,8 +128,10 @@ def draw(entry: Judged, config: StoryConfig) -> None:
     diagram.plot([0, 1], [0, 1], color=GREY, ls=":", lw=1)
     diagram.plot([b[0] for b in bins], [b[1] for b in bins], color=RED, lw=1)
     diagram.scatter([b[0] for b in bins], [b[1] for b in bins], [12 + b[2] ** 0.5 * 3 for b in bins], color=RED)
-    diagram.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.05), ylim=(0, 1.05))
-    diagram.set_title(f"reliability (ECE {entry.calibration_error():.3f}; area: digits)")
+    for confidence, accuracy, count in bins:
+        diagram.annotate(f"{count:,}", (confidence, accuracy), (6, -10), textcoords="offset points", color=GREY)
+    diagram.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.15), ylim=(-0.05, 1.1))
+    diagram.set_title(f"reliability, ECE {entry.calibration_error():.3f} (beside a point: how many digits)")
     images, digits = load()
     image = images[digits == 3][:1]
     with torch.no_grad():

@@ -140,36 +140,34 @@ def rows_of(name: str, learned: Learned) -> list[Row]:
 
 
 def draw(learned: dict[str, Learned], config: DetectConfig) -> None:
-    """Unseen pictures with what is there (green) and what is found (red): of each family, those with most to see."""
+    """Unseen pictures with what is there (green) and what is found (red): a row of each family's with much to see."""
     columns = 6
-    figure = new_figure(9, 3.3 * len(learned))
-    grid = figure.subplots(2 * len(learned), columns)
-    for block, (name, entry) in enumerate(learned.items()):
+    figure = new_figure(9, 1.75 * len(learned) + 0.3)
+    for panels, (name, entry) in zip(figure.subplots(len(learned), columns), learned.items(), strict=True):
         things = list(FAMILIES[name].things)
         counted = (entry.judged.boxes[:, 2:] - entry.judged.boxes[:, :2]).prod(1) >= LEAST_AREA
         much = torch.bincount(entry.judged.owner[counted], minlength=len(entry.judged.images))
-        order = torch.argsort(much, descending=True, stable=True)[: 8 * columns : 4]
-        for panel, image in zip(grid[2 * block : 2 * block + 2].flat, order.tolist(), strict=True):
+        order = torch.argsort(much, descending=True, stable=True)[: 5 * columns : 5]
+        for panel, image in zip(panels, order.tolist(), strict=True):
             panel.imshow(entry.judged.images[image].numpy(), interpolation="nearest")
-            truths = entry.judged.boxes[(entry.judged.owner == image) & counted]
-            for x0, y0, x1, y1 in truths.tolist():
-                panel.add_patch(_box(x0, y0, x1, y1, GREEN, 3.0))
+            for box in entry.judged.boxes[(entry.judged.owner == image) & counted].tolist():
+                panel.add_patch(_outline(box, GREEN, 2.5))
             found = entry.found[image]
-            for box, score, label in zip(found["boxes"], found["scores"], found["labels"], strict=True):
+            for box, score, label in zip(found["boxes"].tolist(), found["scores"], found["labels"], strict=True):
                 if score >= SHOWN_SCORE:
-                    x0, y0, x1, y1 = np.clip(box, 0, 64)
-                    panel.add_patch(_box(x0, y0, x1, y1, RED, 1.2))
-                    text = f"{things[label]} {score:.2f}".replace("0.", ".")
-                    panel.text(x0, y0 - 1, text, color="white", fontsize=6, va="bottom", backgroundcolor=RED + "b0",
-                               bbox={"pad": 0.6, "facecolor": RED, "edgecolor": "none", "alpha": 0.8})  # fmt: skip
+                    panel.add_patch(_outline(box, RED, 1.2))
+                    x, below = (box[0] + box[2]) / 2, box[1] < 6
+                    panel.text(x, box[3] if below else box[1] - 1, things[label], color="white", fontsize=6.5,
+                               ha="center", va="top" if below else "bottom", clip_on=True)  # fmt: skip
             panel.set(xticks=[], yticks=[], xlim=(-0.5, 63.5), ylim=(63.5, -0.5))
             panel.spines[:].set_color(GREY)
-    figure.suptitle("Unseen layouts, textures and colours: what is there (green), what is found (red, with its score)")
+    figure.suptitle("Unseen layouts, textures and colours: what is there (green) and what is found (red)", fontsize=10)
     save(figure, config.figure_of(__file__))
 
 
-def _box(x0: float, y0: float, x1: float, y1: float, color: str, width: float) -> Rectangle:
+def _outline(box: list[float], color: str, width: float) -> Rectangle:
     """The outline of a half-open box of pixels."""
+    x0, y0, x1, y1 = box
     return Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=color, lw=width)
 
 

@@ -36,6 +36,7 @@ LEARN, VALIDATE, JUDGE = slice(0, 192), slice(192, 240), slice(272, None)  # col
 KNOWN = slice(0, 240)  # all that may be looked at before judging
 BOOSTING = 0.927  # mIoU of gradient boosting on patches, which was measured with scikit-learn
 NEEDED, AHEAD, SEEDS = 0.90, 0.10, 3
+SHOWN = slice(0, 330)  # rows of the figure
 CROP, CROPS = 64, 16  # pixels a side, and how many a minibatch
 
 
@@ -143,19 +144,20 @@ def learn(picture: Tensor, nuclei: Tensor, seed: int, epochs: int) -> Learned:
 
 
 def draw(picture: Tensor, nuclei: Tensor, thresholded: Tensor, learned: list[Learned], config: NucleiConfig) -> None:
-    """The columns to judge on, what Otsu and the network make of them, and the learning curves."""
-    figure = new_figure(9.2, 4.6)
+    """The upper part of the columns to judge on, what Otsu and the network make of it, and the learning curves."""
+    figure = new_figure(9.2, 3.6)
     panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.25))
-    panels[0].imshow(picture[:, JUDGE] ** 0.5, cmap="gray", vmax=1.2)
+    panels[0].imshow(picture[SHOWN, JUDGE] ** 0.5, cmap="gray", vmax=1.2)
     panels[0].set_title("unseen columns")
     colours = ListedColormap(["white", RED, BLUE, GREEN])  # background, false, missed, right
     entries = (("Otsu's threshold", thresholded, miou(thresholded, nuclei[:, JUDGE])),
                ("network", learned[0].predicted, learned[0].miou))  # fmt: skip
     for panel, (title, predicted, score) in zip(panels[1:], entries, strict=False):
-        panel.imshow(predicted.long() + 2 * nuclei[:, JUDGE].long(), cmap=colours, vmin=0, vmax=3)
+        panel.imshow((predicted.long() + 2 * nuclei[:, JUDGE].long())[SHOWN], cmap=colours, vmin=0, vmax=3)
         panel.set_title(f"{title}: mIoU {score:.3f}")
     for panel in panels[:3]:
         panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(False)
     names = {"nucleus, found": GREEN, "nucleus, missed": BLUE, "no nucleus": RED}
     handles = [Patch(color=colour, label=name) for name, colour in names.items()]
     figure.legend(handles=handles, loc="outside lower left", ncols=3)
