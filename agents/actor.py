@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from visnav.agents.distributions import Categorical, Noise
-from visnav.agents.policy import ActorCritic, as_dict
+from visnav.agents.policy import ONLY, ActorCritic, as_dict
+from visnav.perception.encoders import Encoder
+from visnav.perception.saliency import grad_cam
 
 
 class Actor:
@@ -40,9 +42,35 @@ class Actor:
             else value
             for name, value in sensors.items()
         }
+        self.seen, self.remembered = stacked, self.memory
         distribution, _, self.memory = self.policy(stacked, self.memory)
         chosen = distribution.mode() if self.greedy else distribution.sample(self.noise)
+        self.chosen = chosen
         action = self.policy.action_array(chosen)[0]
         if isinstance(distribution, Categorical):
             return int(action), distribution.log_probs[0].exp().numpy()
         return action, np.zeros(0)
+
+    def saliency(self) -> np.ndarray:
+        """Where in the image the policy saw reason for its last action: Grad-CAM of its encoder's last maps.
+
+        The score is the action's log-probability; of continuous actions the sum of how far the most probable one is
+        from 0 in each component.
+
+        Returns:
+            (H, W) float32, 0 or more.
+
+        Raises:
+            ValueError: the policy has no encoder of rgb.
+        """
+        encoder = dict(self.policy.sensors.items()).get(ONLY)
+        if not isinstance(encoder, Encoder):
+            raise ValueError(f"saliency is of policies that see {ONLY}; this one sees {', '.join(self.policy.sensors)}")
+
+        def score(images: Tensor) -> Tensor:
+            distribution, _, _ = self.policy(self.seen | {ONLY: images}, self.remembered)
+            if isinstance(distribution, Categorical):
+                return distribution.log_prob(self.chosen)
+            return distribution.mode().abs().sum(-1)
+
+        return grad_cam(score, encoder.maps, self.seen[ONLY])[0].numpy()

@@ -31,6 +31,7 @@ MARGIN = 16  # pixels, as everything below
 CAPTION_HEIGHT = 26
 SIDEBAR_WIDTH = (220, 340)  # least, most
 BAR_HEIGHT = 18
+LEGEND_LINE, LEGEND_SQUARE, LEGEND_GAP = 18, 11, 16
 SMALLEST = 0.6  # share of their size that texts shrink to in low windows
 HEADLESS_DRIVERS = ("dummy", "offscreen")  # SDL's drivers that show nothing
 
@@ -41,10 +42,11 @@ class NoDisplayError(OSError):
 
 @dataclass(frozen=True)
 class Pane:
-    """One image of a screen, uint8 (H, W, 3), and the line under it."""
+    """One image of a screen, uint8 (H, W, 3), the line under it, and what its colours mean."""
 
     image: np.ndarray
     caption: str = ""
+    legend: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)  # label -> red, green, blue
 
 
 @dataclass(frozen=True)
@@ -96,22 +98,63 @@ def draw_panes(screen: Screen, surface: pygame.Surface, area: tuple[int, int, in
     left, top, width, height = area
     aspects = [pane.image.shape[1] / pane.image.shape[0] for pane in screen.panes]
     x_column, room = float(left), width - MARGIN * (len(screen.panes) - 1)
+    reserved = max(  # for legends, the same under every image, so that they stand in one line
+        (
+            legend_height(pane.legend, int(room * aspect / sum(aspects)))
+            for pane, aspect in zip(screen.panes, aspects, strict=True)
+        ),
+        default=0,
+    )
     for pane, aspect in zip(screen.panes, aspects, strict=True):
         column = int(room * aspect / sum(aspects))  # wide images get wide columns, so that all are of one height
         caption_height = CAPTION_HEIGHT if pane.caption else 0
-        image = scaled(pane.image, (column, height - caption_height))
+        image = scaled(pane.image, (column, height - caption_height - reserved))
         x = int(x_column) + (column - image.get_width()) // 2
-        x_column += column + MARGIN
-        y = top + (height - caption_height - image.get_height()) // 2
+        y = top + (height - caption_height - reserved - image.get_height()) // 2
         surface.blit(image, (x, y))
         if pane.caption:
             text = written(pane.caption, 17, MUTED)
             surface.blit(text, (x + (image.get_width() - text.get_width()) // 2, y + image.get_height() + 8))
+        draw_legend(pane.legend, surface, (int(x_column), y + image.get_height() + caption_height + 8, column))
+        x_column += column + MARGIN
     if screen.banner:
         text = written(screen.banner, 28, BACKGROUND)
         box = text.get_rect(center=(left + width // 2, top + 20)).inflate(40, 20)
         pygame.draw.rect(surface, GOOD if screen.good else BAD, box, border_radius=12)
         surface.blit(text, text.get_rect(center=box.center))
+
+
+def legend_lines(legend: Mapping[str, tuple[int, int, int]], width: int) -> list[list[str]]:
+    """The labels of a legend, in lines of at most `width` pixels."""
+    lines: list[list[str]] = []
+    room = 0
+    for label in legend:
+        taken = written(label, 15, TEXT).get_width() + LEGEND_SQUARE + LEGEND_GAP
+        if not lines or taken > room:
+            lines.append([])
+            room = width
+        lines[-1].append(label)
+        room -= taken
+    return lines
+
+
+def legend_height(legend: Mapping[str, tuple[int, int, int]], width: int) -> int:
+    """Pixels that a legend takes under an image."""
+    return LEGEND_LINE * len(legend_lines(legend, width)) + 8 * bool(legend)
+
+
+def draw_legend(
+    legend: Mapping[str, tuple[int, int, int]], surface: pygame.Surface, place: tuple[int, int, int]
+) -> None:
+    """Draw what colours mean at `place` (left, top, width), a square of each with its label."""
+    left, top, width = place
+    for number, line in enumerate(legend_lines(legend, width)):
+        x, y = left, top + LEGEND_LINE * number
+        for label in line:
+            text = written(label, 15, MUTED)
+            pygame.draw.rect(surface, legend[label], (x, y, LEGEND_SQUARE, LEGEND_SQUARE), border_radius=2)
+            surface.blit(text, (x + LEGEND_SQUARE + 5, y + 1))
+            x += text.get_width() + LEGEND_SQUARE + LEGEND_GAP
 
 
 def draw_sidebar(screen: Screen, surface: pygame.Surface, area: tuple[int, int, int, int]) -> None:

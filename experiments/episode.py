@@ -113,11 +113,12 @@ class Episode:
         bars: Mapping[str, float] | None = None,
         chosen: str = "",
         help: Mapping[str, str] | None = None,
+        panes: Sequence[Pane] | None = None,
         **fields: str,
     ) -> Screen:
-        """What to show now; `fields` are further lines, the rest as in `Screen`."""
+        """What to show now; `panes` instead of its own, `fields` are further lines, the rest as in `Screen`."""
         return Screen(
-            panes=self.panes(),
+            panes=self.panes() if panes is None else panes,
             mission=str(self.info["mission"]),
             fields=self.lines() | fields,
             bars=bars or {},

@@ -3,16 +3,20 @@
     visnav watch runs/visnav/MiniGrid-DoorKey-8x8-v0/2026-11-21_14-00-00 --split test
     visnav watch visnav/MiniGrid-DoorKey-8x8-v0 --level 7
     visnav watch visnav/highway-v0 --expert
+    visnav watch runs/… --panes world,camera,saliency
+    visnav watch visnav/MiniGrid-Playground-v0 --see runs/segment/grid runs/detect/grid --panes mask,predicted,boxes
 
 `+` and `-` change the speed, space or `p` pauses, `.` or right plays one step, `n` goes to the next level,
 backspace starts the level again, escape leaves. The bars are the probabilities of the next action, or its components.
+What `--panes` may show is in `visnav.experiments.panes`; `--see` names what 04_detect.py or 05_segment_worlds.py saved.
 """
 
 import argparse
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -21,6 +25,10 @@ from visnav.envs.experts import expert_of
 from visnav.envs.viewer import Screen, Viewer
 from visnav.experiments.episode import Episode, open_episode
 from visnav.experiments.list import check_id
+from visnav.experiments.panes import DETECTS, PANES, SEGMENTS, SHOWN_SCORE, Panes, Seer
+
+if TYPE_CHECKING:
+    from visnav.agents.actor import Actor
 
 # From an episode to the action to play now and the probability of every action; of a Box, to its components and
 # where each is between its bounds, 0 to 1.
@@ -40,11 +48,19 @@ HELP = {
 
 
 class Show:
-    """Episodes played by a policy, at a speed, with a pause."""
+    """Episodes played by a policy, at a speed, with a pause; `panes` are shown instead of the episode's own."""
 
-    def __init__(self, episode: Episode, choose: Chooser, level: int | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        episode: Episode,
+        choose: Chooser,
+        level: int | None = None,
+        seed: int | None = None,
+        panes: Panes | None = None,
+    ) -> None:
         self.episode = episode
         self.choose = choose
+        self.panes = panes
         self.running = True
         self.paused = False
         self.speed = SPEEDS.index(8)
@@ -96,6 +112,7 @@ class Show:
             bars={name: bars[name] for name in bars if name not in gauges},
             chosen="" if isinstance(self.action, np.ndarray) else names[self.action],
             help=HELP,
+            panes=None if self.panes is None else self.panes(),
             speed="paused" if self.paused else f"{SPEEDS[self.speed]} steps/s",
         )
 
@@ -144,22 +161,25 @@ def open_target(
     layout: Path | None = None,
     expert: bool = False,
     policy: str = "last",
+    **options: Any,
 ) -> tuple[Episode, Chooser]:
     """The folder of a run as its worlds and its policy, an ID as its world and random actions, or the expert's.
 
-    `layout` is the file of a level by hand to play instead. Raises ValueError when there is no such folder or ID, or
-    the folder holds no policy, or the file no level, or there is no expert.
+    `layout` is the file of a level by hand to play instead; `options` of an ID go to `gym.make`. Raises ValueError
+    when there is no such folder or ID, or the folder holds no policy, or the file no level, or there is no expert.
     """
     if Path(target).is_dir():
         if expert:
             raise ValueError(f"--expert plays the worlds of an ID; {target} is a run, with its own policy")
+        if "camera" in options:
+            raise ValueError(f"--camera is for an ID; {target} is a run, whose policy sees through its own camera")
         return open_run(Path(target), split, greedy, seed or 0, layout, policy)
     try:
         check_id(target)
     except gym.error.NameNotFound as error:
         raise ValueError(f"{target} is no folder of a run, and {error}") from error
     keywords = {"split": split} | ({} if layout is None else {"layout": layout})
-    episode = open_episode(target, **keywords)
+    episode = open_episode(target, **keywords, **options)
     return episode, expert_actions(episode) if expert else random_actions(seed)
 
 
@@ -175,17 +195,62 @@ def open_run(
 
     config = Run(folder).read_config()
     with contextlib.closing(make_worlds(config, 1, split, layout)) as envs:
-        actor = Actor(Run(folder).load_policy(config, envs, policy), greedy, seed)
+        choose = Trained(Actor(Run(folder).load_policy(config, envs, policy), greedy, seed))
+    keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
+    return open_episode(config.id, split=split, **keywords), choose
 
-    def choose(episode: Episode) -> tuple[Action, np.ndarray]:
+
+class Trained:
+    """What a trained policy does; a Chooser."""
+
+    def __init__(self, actor: "Actor") -> None:
+        self.actor = actor
+
+    def __call__(self, episode: Episode) -> tuple[Action, np.ndarray]:
         if episode.steps == 0:
-            actor.start()
-        action, probabilities = actor.act(episode.observation)
+            self.actor.start()
+        action, probabilities = self.actor.act(episode.observation)
         space = episode.env.action_space
         return within(space, np.asarray(action)) if isinstance(space, gym.spaces.Box) else (action, probabilities)
 
-    keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
-    return open_episode(config.id, split=split, **keywords), choose
+
+def open_seer(folder: Path) -> Seer:
+    """A network that 04_detect.py or 05_segment_worlds.py saved, as a function of images.
+
+    Raises CheckpointError (a ValueError) when the folder holds none, or it is damaged.
+    """
+    import torch  # which a window without networks does not need
+
+    from visnav.experiments.seeing import load
+    from visnav.perception.detection import Detector
+
+    network, values = load(folder)
+
+    def classes_of(image: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return network(torch.from_numpy(image)[None])[0].argmax(0).to(torch.uint8).numpy()
+
+    def boxes_in(image: np.ndarray) -> np.ndarray:
+        assert isinstance(network, Detector)
+        return network.detect(torch.from_numpy(image)[None], least_score=SHOWN_SCORE)[0]["boxes"].numpy()
+
+    finds = isinstance(network, Detector)
+    return Seer(
+        DETECTS if finds else SEGMENTS, tuple(values["classes"]), values["camera"], boxes_in if finds else classes_of
+    )
+
+
+def make_panes(names: str | None, episode: Episode, choose: Chooser, seers: Sequence[Seer] = ()) -> Panes | None:
+    """The panes by their names, with commas between; None for the episode's own.
+
+    Networks alone are shown beside the camera. Raises ValueError where they do not fit, see `Panes`.
+    """
+    if names is None and not seers:
+        return None
+    shown = {SEGMENTS: "mask,predicted", DETECTS: "boxes"}
+    names = names or ",".join(["camera", *(shown[seer.predicts] for seer in seers)])
+    saliency = choose.actor.saliency if isinstance(choose, Trained) else None
+    return Panes(names.split(","), episode, seers, saliency)
 
 
 def run(show: Show, viewer: Viewer) -> None:
@@ -212,11 +277,26 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--greedy", action="store_true", help="play the most probable action, do not sample")
     parser.add_argument("--seed", type=int, help="of the levels and of the actions drawn")
     parser.add_argument("--expert", action="store_true", help="watch the expert instead of random actions")
+    parser.add_argument("--camera", help="of an ID: what the agent sees through, such as first_person or front")
+    parser.add_argument("--panes", help=f"what to show, with commas between: {', '.join(PANES)}")
+    parser.add_argument("--see", metavar="FOLDER", type=Path, nargs="+", default=[], help="networks that predict")
     options = parser.parse_args(argv)
+    seers = [open_seer(folder) for folder in options.see]
+    looks: dict[str, Any] = {} if options.camera is None else {"camera": options.camera}
+    if seers and not looks and not Path(options.target).is_dir():
+        looks = dict(seers[0].camera)  # an ID is seen as the network learned to see
     episode, choose = open_target(
-        options.target, options.split, options.greedy, options.seed, options.layout, options.expert, options.policy
+        options.target,
+        options.split,
+        options.greedy,
+        options.seed,
+        options.layout,
+        options.expert,
+        options.policy,
+        **looks,
     )
-    show = Show(episode, choose, options.level, options.seed)
+    panes = make_panes(options.panes, episode, choose, seers)
+    show = Show(episode, choose, options.level, options.seed, panes)
     with (
         contextlib.closing(episode.env),
         contextlib.closing(Viewer(f"visnav watch {episode.env_id}")) as viewer,

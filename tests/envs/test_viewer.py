@@ -53,6 +53,21 @@ def test_a_large_image_is_shrunk_to_fit() -> None:
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (300, 100)
 
 
+def test_a_legend_stands_under_its_pane_and_panes_beside_it_keep_in_line() -> None:
+    legend = {"a long label of a class": (1, 2, 3), "another long label": (4, 5, 6), "a third one": (7, 8, 9)}
+    frame = picture(Screen([Pane(RED, "red", legend), Pane(GREEN, "green")]), (640, 360))
+    red, green = extent(frame, (255, 0, 0)), extent(frame, (0, 255, 0))
+    assert red[0] == green[0], "in one line"
+    for colour in legend.values():
+        square = extent(frame, colour)
+        assert square[0].start > red[0].stop
+        assert square[0].stop <= 360 - module.MARGIN
+        assert square[1].stop < green[1].start
+    narrow = picture(Screen([Pane(RED, "red", legend)]), (200, 360))
+    tops = [extent(narrow, colour)[0].start for colour in legend.values()]
+    assert tops == sorted(set(tops)), "a line each where there is no room beside each other"
+
+
 def test_a_window_smaller_than_its_margins_is_still_drawn() -> None:
     screen = Screen([Pane(RED), Pane(GREEN)], mission="get to the goal", bars={"left": 1.0}, help={"n": "next"})
     assert picture(screen, (20, 10)).shape == (10, 20, 3)
