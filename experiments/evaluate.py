@@ -1,6 +1,7 @@
 """How well a trained policy does on levels that it has not seen, and the gap: `visnav evaluate RUN`.
 
 visnav evaluate runs/visnav/MiniGrid-DoorKey-8x8-v0/<time> --episodes 500 --videos 5
+visnav evaluate runs/visnav/MiniGrid-DoorKey-6x6-v0/<time> --env textures=test
 """
 
 import contextlib
@@ -29,6 +30,8 @@ class EvaluateConfig:
     """test: the layouts held out, beside those of training; train: only these; None: all levels."""
     layout: Path | None = None
     """Levels by hand instead: a file that draws one, see README."""
+    env: tuple[str, ...] = ()
+    """Keywords of the worlds instead of those of training or beside them, such as textures=test."""
     greedy: bool = False
     """Take the most probable action instead of sampling."""
     seed: int = 0
@@ -78,7 +81,7 @@ def measure(config: EvaluateConfig, split: str | None) -> Measurement:
         gymnasium.error.Error, ValueError: the worlds cannot be made so, or have no levels in this split.
     """
     run = Run(config.run)
-    trained = run.read_config()
+    trained = run.read_config().with_env(config.env)
     num_envs = min(config.num_envs, config.episodes)
     with contextlib.closing(make_worlds(trained, num_envs, split, config.layout)) as envs:
         policy = run.load_policy(trained, envs, config.policy)
@@ -147,7 +150,8 @@ def film(config: EvaluateConfig, measured: Measurement, split: str | None) -> No
     from visnav.experiments.record import write_episodes
 
     levels = list(dict.fromkeys(measured.evaluation.levels.tolist()))[: config.videos]
-    for path in write_episodes(config.run, split, levels, config.greedy, config.seed, config.layout, config.policy):
+    how = config.greedy, config.seed, config.layout, config.policy, config.env
+    for path in write_episodes(config.run, split, levels, *how):
         print(f"  {path}")
 
 

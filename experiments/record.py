@@ -46,17 +46,19 @@ def write_episodes(
     seed: int = 0,
     layout: Path | None = None,
     policy: str = "last",
+    env: tuple[str, ...] = (),
 ) -> list[Path]:
     """Play levels with the last or best policy of the run in `folder`, and write an MP4 of each whole episode.
 
     Args:
         split: of the levels; `layout` the file of a level by hand.
         seed: of the sampled actions.
+        env: keywords of the worlds instead of those of training or beside them, such as textures=test.
 
     Returns:
         The paths, such as `folder`/videos/test-level-123-last-success.mp4.
     """
-    episode, choose = open_run(folder, split, greedy, seed, layout, policy)
+    episode, choose = open_run(folder, split, greedy, seed, layout, policy, env)
     videos = folder / "videos"
     videos.mkdir(exist_ok=True)
     written = []

@@ -6,7 +6,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,6 +85,10 @@ class TrainConfig:
         """What a checkpoint must agree with to be resumed from."""
         names = ("id", "algorithm", "split", "freeze_encoder", "auxiliary", "auxiliary_coef")
         return {name: getattr(self, name) for name in names} | {"env": list(self.env)}
+
+    def with_env(self, pairs: Sequence[str]) -> "TrainConfig":
+        """The same in worlds with other keywords: pairs name=value instead of those there are, or beside them."""
+        return replace(self, env=(*self.env, *pairs))
 
     def env_keywords(self) -> dict[str, Any]:
         """The `env` pairs as keywords: values are JSON where they parse as such, and text otherwise.

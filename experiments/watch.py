@@ -184,16 +184,23 @@ def open_target(
 
 
 def open_run(
-    folder: Path, split: str | None, greedy: bool, seed: int, layout: Path | None = None, policy: str = "last"
+    folder: Path,
+    split: str | None,
+    greedy: bool,
+    seed: int,
+    layout: Path | None = None,
+    policy: str = "last",
+    env: tuple[str, ...] = (),
 ) -> tuple[Episode, Chooser]:
     """The worlds that a run was trained on, on levels of `split` or on a level by hand, and its last or best policy.
 
-    Raises CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
+    `env` are keywords of the worlds instead of those of training or beside them. Raises
+    CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
     """
     from visnav.agents.actor import Actor  # these need torch, which random actions do not
     from visnav.experiments.run import Run, make_worlds
 
-    config = Run(folder).read_config()
+    config = Run(folder).read_config().with_env(env)
     with contextlib.closing(make_worlds(config, 1, split, layout)) as envs:
         choose = Trained(Actor(Run(folder).load_policy(config, envs, policy), greedy, seed))
     keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})

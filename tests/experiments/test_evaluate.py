@@ -88,6 +88,16 @@ def test_a_level_by_hand_can_be_evaluated(run: Run, tmp_path: Path, capsys: pyte
         measure(EvaluateConfig(run.folder, layout=tmp_path / "room.txt"), None)
 
 
+def test_worlds_can_differ_from_those_of_training(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shorter time limit than in training: every episode keeps to it."""
+    played = measure(EvaluateConfig(run.folder, episodes=20, env=("max_steps=3",)), "test").evaluation
+    assert played.lengths.max() <= 3
+    assert measure(EvaluateConfig(run.folder, episodes=20), "test").evaluation.lengths.max() > 3
+    assert evaluate.main([str(run.folder), "--episodes", "2", "--env", "max_steps=2", "--videos", "1"]) == 0
+    with pytest.raises(ValueError, match="pairs name=value, got 'max_steps'"):
+        measure(EvaluateConfig(run.folder, env=("max_steps",)), "test")
+
+
 def test_episodes_are_filmed_whole(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One MP4 a level, named by it and by how it ended: as many frames as steps, the first one, and the last held."""
     evaluate.main([str(run.folder), "--episodes", "6", "--num-envs", "3", "--videos", "3", "--greedy"])
