@@ -32,9 +32,10 @@ from visnav.agents.policy import uses_bfloat16
 from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.labelling import FAMILIES, Worlds
 from visnav.experiments.presets import preset
-from visnav.experiments.run import Run, TrainConfig
+from visnav.experiments.run import Run
 from visnav.experiments.story import BLUE, GREEN, GREY, RED, new_figure, save
 from visnav.experiments.train import train
+from visnav.experiments.training import TrainConfig
 from visnav.perception.encoders import ENCODERS
 from visnav.perception.heads import UpsamplingHead
 from visnav.perception.labels import Variation, gathered, labelled_batches

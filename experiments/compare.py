@@ -20,7 +20,8 @@ import tyro
 
 from visnav.agents.evaluate import Estimate, interquartile_mean, stratified_interval
 from visnav.experiments.evaluate import EvaluateConfig, measure
-from visnav.experiments.run import Run, TrainConfig, check_policy
+from visnav.experiments.run import Run, check_policy
+from visnav.experiments.training import TrainConfig
 
 MEASURES = ("success", "return", "length")
 POINTS = 200  # of a learning curve

@@ -17,8 +17,9 @@ from visnav.envs.viewer import Viewer, display_available
 from visnav.experiments import watch
 from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.record import SHOWN, write_rollout
-from visnav.experiments.run import Run, TrainConfig
+from visnav.experiments.run import Run
 from visnav.experiments.train import train
+from visnav.experiments.training import TrainConfig
 
 ENV_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 TRAINING = TrainConfig(ENV_ID, total_steps=2_000_000, target_success=0.99)

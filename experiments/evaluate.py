@@ -15,7 +15,8 @@ import tyro
 
 from visnav.agents.evaluate import Estimate, Evaluation, evaluate, generalization_gap
 from visnav.envs import LevelError, VectorEnv
-from visnav.experiments.run import Run, TrainConfig, check_policy, make_worlds
+from visnav.experiments.run import Run, check_policy
+from visnav.experiments.training import TrainConfig, make_worlds
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ from visnav.agents.ranks import ALONE, Ranks
 from visnav.envs import TASKS
 from visnav.experiments.presets import preset
 from visnav.experiments.record import write_rollout
-from visnav.experiments.run import MetricsWriter, Run, TrainConfig, make_trainer, make_training_worlds
+from visnav.experiments.run import MetricsWriter, Run
+from visnav.experiments.training import TrainConfig, make_trainer, make_training_worlds
 from visnav.perception.encoders import ENCODERS
 from visnav.perception.saved import NETWORK, load_maps, load_network
 

@@ -198,7 +198,8 @@ def open_run(
     CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
     """
     from visnav.agents.actor import Actor  # these need torch, which random actions do not
-    from visnav.experiments.run import Run, make_worlds
+    from visnav.experiments.run import Run
+    from visnav.experiments.training import make_worlds
 
     config = Run(folder).read_config().with_env(env)
     with contextlib.closing(make_worlds(config, 1, split, layout)) as envs:

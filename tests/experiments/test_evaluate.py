@@ -15,8 +15,9 @@ from visnav.agents.ppo import PPOConfig
 from visnav.experiments import evaluate
 from visnav.experiments.evaluate import EvaluateConfig, distinct_layouts, generalization, measure
 from visnav.experiments.record import ENDING_FRAMES
-from visnav.experiments.run import Run, TrainConfig
+from visnav.experiments.run import Run
 from visnav.experiments.train import train
+from visnav.experiments.training import TrainConfig
 
 assert visnav.envs
 torch.set_num_threads(1)

@@ -26,7 +26,7 @@ import matplotlib.figure
 import torch
 import torch.utils.tensorboard
 from visnav.experiments import train
-from visnav.experiments.run import make_trainer, make_training_worlds
+from visnav.experiments.training import make_trainer, make_training_worlds
 
 torch.set_num_threads(1)
 words, moments = json.loads(sys.argv[1]), json.loads(sys.argv[2])

@@ -21,7 +21,8 @@ import torch
 from visnav.agents.ppo import PPOConfig
 from visnav.envs import TASKS
 from visnav.experiments import cli, evaluate, presets, train
-from visnav.experiments.run import Run, TrainConfig
+from visnav.experiments.run import Run
+from visnav.experiments.training import TrainConfig
 from visnav.experiments.watch import open_target
 from visnav.perception.encoders import ENCODERS
 from visnav.perception.saved import CheckpointError, load_arrays, save_network

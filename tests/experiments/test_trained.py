@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from visnav.agents.evaluate import evaluate
-from visnav.experiments.run import Run, make_worlds
+from visnav.experiments.run import Run
+from visnav.experiments.training import make_worlds
 
 FOLDERS = sorted((Path(__file__).parents[2] / "experiments" / "trained").iterdir())
 LARGEST = 5 * 2**20  # bytes

@@ -173,8 +173,8 @@ def test_what_the_expert_cannot_play_is_a_clear_error(tmp_path: Path) -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short training of a policy that sees two frames."""
     from visnav.agents.ppo import PPOConfig
-    from visnav.experiments.run import TrainConfig
     from visnav.experiments.train import train
+    from visnav.experiments.training import TrainConfig
 
     folder = tmp_path_factory.mktemp("runs")
     ppo = PPOConfig(num_envs=8, num_steps=8, minibatches=1, epochs=1, frames=2)
@@ -186,7 +186,8 @@ def test_a_trained_policy_sees_in_the_window_what_it_sees_in_a_batch(run: Path) 
     import torch
 
     from visnav.agents.evaluate import Player
-    from visnav.experiments.run import Run, make_worlds
+    from visnav.experiments.run import Run
+    from visnav.experiments.training import make_worlds
 
     episode, choose = open_target(str(run), "test", greedy=False, seed=5)
     config = Run(run).read_config()
