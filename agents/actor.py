@@ -8,7 +8,6 @@ from torch import Tensor
 
 from visnav.agents.distributions import Categorical, Noise
 from visnav.agents.policy import ONLY, ActorCritic, as_dict
-from visnav.perception.encoders import Encoder
 from visnav.perception.saliency import grad_cam
 
 
@@ -63,9 +62,7 @@ class Actor:
         Raises:
             ValueError: the policy has no encoder of rgb.
         """
-        encoder = dict(self.policy.sensors.items()).get(ONLY)
-        if not isinstance(encoder, Encoder):
-            raise ValueError(f"saliency is of policies that see {ONLY}; this one sees {', '.join(self.policy.sensors)}")
+        encoder = self.policy.rgb_encoder()
 
         def score(images: Tensor) -> Tensor:
             distribution, _, _ = self.policy(self.seen | {ONLY: images}, self.remembered)

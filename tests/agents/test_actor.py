@@ -60,5 +60,5 @@ def test_saliency_of_continuous_actions_and_none_without_an_image() -> None:
     assert player.saliency().shape == (48, 56)
     blind = actor(gym.spaces.Box(-1, 1, (6,)), gym.spaces.Discrete(3))
     blind.act(np.zeros(6, np.float32))
-    with pytest.raises(ValueError, match="saliency is of policies that see rgb"):
+    with pytest.raises(ValueError, match="needs a policy that sees rgb"):
         blind.saliency()

@@ -56,6 +56,19 @@ def test_the_tiles_camera_compiles_to_ptx_without_float64(monkeypatch: pytest.Mo
     assert ".f64" not in ptx
 
 
+@pytest.mark.parametrize(("label", "cells"), [(cameras.label_tiles, 49), (cameras.label_full, 64)])
+def test_labels_from_above_compile_to_ptx_without_float64(
+    label: object, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(2, TASKS["MiniGrid-DoorKey-8x8-v0"]())
+    view, semantic, instance = (
+        np.zeros((2, count), dtype) for count, dtype in ((49, "u1"), (cells, "u1"), (cells, "i4"))
+    )
+    ptx = compile_to_ptx(label, (world, Params(7, False, 640, 0, 1), view, semantic, instance), monkeypatch)
+    assert ".visible .entry" in ptx
+    assert ".f64" not in ptx
+
+
 def test_the_first_person_camera_compiles_to_ptx_and_counts_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     task = TASKS["MiniGrid-DoorKey-8x8-v0"]()
     size, empty = 16 * 16, np.zeros((2, 0), np.float32)
