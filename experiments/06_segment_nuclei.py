@@ -129,7 +129,7 @@ def otsu(values: np.ndarray, bins: int = 256) -> float:
 def learn(picture: Tensor, nuclei: Tensor, seed: int, epochs: int) -> Learned:
     """Fit a network to the columns to learn from, and judge it."""
     torch.manual_seed(seed)
-    network = Segmenter(Pyramid((CROP, CROP, 1), pool=True), 2)
+    network = Segmenter(Pyramid((CROP, CROP, 1), channels=(8, 16, 32, 64), pool=True), 2)
     fitted = fit(
         network,
         loss,

@@ -225,7 +225,7 @@ class Pyramid(Encoder):
         self,
         image_shape: Sequence[int],
         output_size: int = 256,
-        channels: Sequence[int] = (8, 16, 32, 64),
+        channels: Sequence[int] = (16, 24, 48, 64),
         pool: bool = False,
     ) -> None:
         stages: list[nn.Module] = []
