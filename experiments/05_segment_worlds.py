@@ -5,7 +5,7 @@
 
 The same pictures, and the same pyramid of convolutions as in 04: down to an eighth of the picture's height, where it
 sees what is there, and up again, where it tells exactly at which pixels. It learns from pictures of three sizes and is
-judged in unseen layouts, textures and colours, at 64×64 and at a size that it has not met. Beside it, what colour tells.
+judged in unseen layouts, textures and colours, at 64×64 and at a size that it has not met. Beside it: colour alone.
 
 Doors are one class, open or closed. Classes that fill less than 1 in 5,000 of the judged pixels are not judged.
 """

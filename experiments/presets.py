@@ -68,13 +68,21 @@ class Exploring(PPOConfig):
     curiosity_first_visits: bool = True
 
 
+@dataclass(frozen=True)
+class Roaming(Exploring):
+    """The same, where things have to be found, carried and remembered on the way. Less entropy forgets to pick up."""
+
+    memory: int = 128
+    entropy_coef: float = 0.01
+
+
 GRIDS: dict[str, type[PPOConfig]] = {
     "MiniGrid-Memory": Remembering,
     "MiniGrid-FourRooms": Searching,
     "MiniGrid-MultiRoom-N4": Exploring,
     "MiniGrid-MultiRoom-N6": Exploring,
-    "MiniGrid-LockedRoom": Exploring,
-    "MiniGrid-ObstructedMaze": Exploring,
+    "MiniGrid-LockedRoom": Roaming,
+    "MiniGrid-ObstructedMaze": Roaming,
 }
 """Beginning of an ID, without its namespace -> what its tiles are learned with; otherwise PPOConfig."""
 
