@@ -71,7 +71,7 @@ class LabelLoss(nn.Module):
         ValueError: another kind.
     """
 
-    def __init__(self, kind: str, coefficient: float = 0.1, seed: int = 0) -> None:
+    def __init__(self, kind: str, coefficient: float = 0.01, seed: int = 0) -> None:
         super().__init__()
         if kind not in SENSORS:
             raise ValueError(f"unknown auxiliary loss {kind!r}; choose one of {', '.join(SENSORS)}")

@@ -186,7 +186,7 @@ def draw(config: HelpConfig, runs: dict[str, list[Run]], scores: dict[str, dict[
         left.plot(steps / 1000, interquartile_mean(values.T), color=ARMS[arm], label=arm)
         left.fill_between(steps / 1000, values.min(0), values.max(0), color=ARMS[arm], alpha=0.15, lw=0)
     left.set(xlabel="thousand steps of the worlds", ylabel="success in training", ylim=(0, 1.02))
-    left.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=len(runs))
     width = 0.8 / len(scores)
     for number, (arm, kinds) in enumerate(scores.items()):
         for place, values in enumerate(kinds.values()):

@@ -64,7 +64,6 @@ class Exploring(PPOConfig):
     """Grid worlds whose reward is so far away that chance does not find it."""
 
     curiosity: float = 0.5
-    curiosity_kind: str = "counts"
     curiosity_first_visits: bool = True
 
 
@@ -72,6 +71,7 @@ class Exploring(PPOConfig):
 class Roaming(Exploring):
     """The same, where things have to be found, carried and remembered on the way. Less entropy forgets to pick up."""
 
+    curiosity_kind: str = "counts"
     memory: int = 128
     entropy_coef: float = 0.01
 

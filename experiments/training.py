@@ -42,7 +42,7 @@ class TrainConfig:
     """Leave the encoder's maps as they are: those of `--encoder FOLDER`."""
     auxiliary: str | None = None
     """segmentation or depth: the encoder also learns this, from a sensor that the policy does not see."""
-    auxiliary_coef: float = 0.1
+    auxiliary_coef: float = 0.01
     """Weight of the auxiliary loss."""
     target_success: float | None = None
     """Stop early when this share of the last 256 episodes succeeded, such as 0.98."""
