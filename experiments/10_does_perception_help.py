@@ -6,7 +6,7 @@
 The same worlds, through the agent's eyes under varied textures and light, the same encoder and the same steps of PPO:
 
     rgb                  the picture alone: nobody says what is what
-    rgb + auxiliary      the encoder also learns the class of every fourth pixel while the policy learns
+    rgb + auxiliary      the encoder also learns the class of every fourth pixel while the policy learns (--coefficient)
     pre-trained, frozen  it learned that before, in other worlds, and stays as it is
     true segmentation    the policy is told the true class of every pixel: as much as perception could give
 
@@ -16,7 +16,7 @@ intervals. A training that was stopped goes on when the script is run again with
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,8 @@ class HelpConfig:
     """That each policy is judged by, of each kind of worlds."""
     minibatches: int = 3000
     """Of 64 pictures, that the encoder learns from before."""
+    coefficient: float = TrainConfig.auxiliary_coef
+    """Weight of the auxiliary loss."""
     arms: tuple[str, ...] = tuple(ARMS)
     """Which kinds to train and judge."""
     runs: Path = Path("runs/does_perception_help")
@@ -136,7 +138,7 @@ def training(config: HelpConfig, arm: str, seed: int) -> TrainConfig:
     )
     match arm:
         case "rgb + auxiliary":
-            return replace(plain, auxiliary="segmentation")
+            return replace(plain, auxiliary="segmentation", auxiliary_coef=config.coefficient)
         case "pre-trained, frozen":
             return replace(plain, pretrained=str(learn_to_see(config)), freeze_encoder=True)
         case "true segmentation":
@@ -148,7 +150,7 @@ def trained(config: TrainConfig) -> Run:
     """The run of a training: one that is there, which is first finished if it was not, or a new one."""
     folder = Path(config.runs, config.id)
     for run in map(Run, sorted(folder.iterdir()) if folder.exists() else []):
-        if run.read_config() == config:
+        if asdict(run.read_config()) == asdict(config):  # a preset is a class of its own
             rows = run.read_metrics()
             return run if rows and rows[-1]["steps"] >= config.total_steps else train(config, run).run
     return train(config).run
