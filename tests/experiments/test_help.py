@@ -13,7 +13,8 @@ SCRIPT = Path(__file__).parents[2] / "experiments" / "10_does_perception_help.py
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("does_perception_help", SCRIPT)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "does_perception_help", module)
     spec.loader.exec_module(module)
