@@ -6,7 +6,7 @@ the encoder's features while the policy learns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gymnasium as gym
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from visnav.agents.policy import ActorCritic, as_dict
 from visnav.agents.ranks import ALONE, Ranks
+from visnav.perception.encoders import Encoder
 from visnav.perception.heads import UpsamplingHead
 
 if TYPE_CHECKING:
@@ -25,6 +26,18 @@ if TYPE_CHECKING:
 SENSORS = {"segmentation": "semantic", "depth": "depth"}  # what is learned, and the sensor that shows it
 STRIDE = 4  # pixels between the points at which labels are predicted
 SHARE = 0.25  # of the rows of a minibatch that it is learned from
+
+
+def points(labels: Tensor) -> Tensor:
+    """Those of labels (B, H, W) that are learned, at every fourth pixel down and across."""
+    return labels[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+
+
+def head_of(encoder: Encoder, outputs: int, size: Sequence[int]) -> UpsamplingHead:
+    """What predicts so many numbers at the `points` of labels of that size (H, W), from the encoder's maps."""
+    with torch.no_grad():
+        maps = encoder.features(torch.zeros(1, *encoder.image_shape, dtype=torch.uint8))
+    return UpsamplingHead(maps.shape[1:], outputs, [len(range(STRIDE // 2, side, STRIDE)) for side in size])
 
 
 class Auxiliary(Protocol):
@@ -81,13 +94,10 @@ class LabelLoss(nn.Module):
         """See `Auxiliary`. Raises ValueError where the policy has no encoder of rgb."""
         encoder = policy.rgb_encoder()
         assert isinstance(space, gym.spaces.Box)
-        height, width, _ = space.shape
-        grid = [len(range(STRIDE // 2, size, STRIDE)) for size in (height, width)]
         outputs = int(space.high.max()) + 1 if self.sensor == "semantic" else 1
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(self.seed)
-            maps = encoder.features(torch.zeros(1, *encoder.image_shape, dtype=torch.uint8))
-            self.head = UpsamplingHead(maps.shape[1:], outputs, grid)
+            self.head = head_of(encoder, outputs, space.shape[:2])
         self.in_bfloat16 = policy.in_bfloat16
         encoder.maps.register_forward_hook(self._keep)
 
@@ -101,14 +111,14 @@ class LabelLoss(nn.Module):
         with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
             predicted = self.head(self._maps[drawn])
         predicted = predicted.float()
-        labels = batch.observation[self.sensor][drawn][:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE, 0]
-        points = ranks.total(drawn.sum()).clamp(min=1) * labels.shape[1] * labels.shape[2]
+        labels = points(batch.observation[self.sensor][drawn][..., 0])
+        count = ranks.total(drawn.sum()).clamp(min=1) * labels.shape[1] * labels.shape[2]
         report = {}
         if self.sensor == "semantic":
-            loss = F.cross_entropy(predicted, labels.long(), reduction="sum") / points
-            report["auxiliary_accuracy"] = (predicted.argmax(1) == labels).sum() / points
+            loss = F.cross_entropy(predicted, labels.long(), reduction="sum") / count
+            report["auxiliary_accuracy"] = (predicted.argmax(1) == labels).sum() / count
         else:
-            loss = (predicted[:, 0] - labels.log1p()).abs().sum() / points
+            loss = (predicted[:, 0] - labels.log1p()).abs().sum() / count
         return self.coefficient * loss, {"auxiliary_loss": loss.detach(), **report}
 
     def state(self) -> dict[str, np.ndarray]:

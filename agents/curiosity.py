@@ -77,14 +77,15 @@ class Curiosity(nn.Module):
     def rewards(self, buffer: RolloutBuffer, ranks: Ranks) -> Tensor:
         """(T, N) novelty of what each step led to, scaled; the statistics take in the rollout."""
         images = buffer.newest(self.sensor)
+        hashed = hashes(images)
         counts = torch.ones(images.shape[:2], dtype=torch.bool)
         if self.visits:
-            counts = self.visits.find(hashes(images), buffer.fresh(1, buffer.num_steps + 1))
-        novelty = self.novelty(images, counts, ranks) * counts
+            counts = self.visits.find(hashed, buffer.fresh(1, buffer.num_steps + 1))
+        novelty = self.novelty(images, hashed, counts, ranks) * counts
         return self.scale.scale(novelty, torch.zeros_like(counts), ranks)
 
-    def novelty(self, images: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
-        """(T, N) of images (T, N, H, W, C), before any scale; only where `counts` (T, N) bool does it matter."""
+    def novelty(self, images: Tensor, hashed: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
+        """(T, N) of images (T, N, H, W, C) with their hashes, before any scale; only where `counts` does it matter."""
         raise NotImplementedError
 
     def learned(self) -> list[nn.Parameter]:
@@ -120,8 +121,8 @@ class Counting(Curiosity):
         super().__init__(sensor, num_envs, gamma, first_visits)
         self.register_buffer("table", torch.zeros(BUCKETS, dtype=torch.int32))
 
-    def novelty(self, images: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
-        buckets = hashes(images) >> 8 & BUCKETS - 1  # the lowest bits of a sum of products are its poorest
+    def novelty(self, images: Tensor, hashed: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
+        buckets = hashed >> 8 & BUCKETS - 1  # the lowest bits of a sum of products are its poorest
         if ranks.count > 1:
             self.table += ranks.total(torch.bincount(buckets[counts], minlength=BUCKETS).int())
         else:
@@ -161,7 +162,7 @@ class Distillation(Curiosity):
         encoder = NatureCNN(shape, 256) if min(height, width) >= 36 else PatchStem(shape, 256, patch=4)
         return nn.Sequential(encoder, nn.Linear(256, FEATURES))
 
-    def novelty(self, images: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
+    def novelty(self, images: Tensor, hashed: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
         self._observe(images, ranks)
         return torch.stack([self._errors(self.normalised(frame)) for frame in images])
 

@@ -26,9 +26,10 @@ import tyro
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visnav.agents.auxiliary import STRIDE
+from visnav.agents.auxiliary import head_of, points
 from visnav.agents.evaluate import interquartile_mean, stratified_interval
 from visnav.agents.policy import uses_bfloat16
+from visnav.experiments.compare import curve
 from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.labelling import FAMILIES, Worlds
 from visnav.experiments.presets import preset
@@ -37,7 +38,6 @@ from visnav.experiments.story import BLUE, GREEN, GREY, RED, new_figure, save
 from visnav.experiments.train import train
 from visnav.experiments.training import TrainConfig
 from visnav.perception.encoders import ENCODERS
-from visnav.perception.heads import UpsamplingHead
 from visnav.perception.labels import Variation, gathered, labelled_batches
 from visnav.perception.mlp import FitConfig, fit
 from visnav.perception.saved import NETWORK, save_network
@@ -88,17 +88,11 @@ class Teller(nn.Module):
     def __init__(self, kind: str, classes: int) -> None:
         super().__init__()
         self.encoder = ENCODERS[kind]((64, 64, 3))
-        shape = self.encoder.features(torch.zeros(1, 64, 64, 3, dtype=torch.uint8)).shape[1:]
-        self.head = UpsamplingHead(shape, classes, (64 // STRIDE, 64 // STRIDE))
+        self.head = head_of(self.encoder, classes, (64, 64))
 
     def forward(self, images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=uses_bfloat16("auto")):
             return self.head(self.encoder.features(images)).float()
-
-
-def points(semantic: Tensor) -> Tensor:
-    """The classes that a Teller predicts, of (B, H, W)."""
-    return semantic[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE].long()
 
 
 def learn_to_see(config: HelpConfig) -> Path:
@@ -112,7 +106,7 @@ def learn_to_see(config: HelpConfig) -> Path:
         epochs = min(30, config.minibatches)
 
         def loss(model: nn.Module, batch: Any) -> Tensor:
-            return functional.cross_entropy(model(batch.images), points(batch.semantic))
+            return functional.cross_entropy(model(batch.images), points(batch.semantic).long())
 
         fit(
             teller,
@@ -182,9 +176,7 @@ def draw(config: HelpConfig, runs: dict[str, list[Run]], scores: dict[str, dict[
     figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
     for arm, some in runs.items():
-        rows = [run.read_metrics() for run in some]
-        steps = np.linspace(max(r[0]["steps"] for r in rows), min(r[-1]["steps"] for r in rows), 200)
-        values = np.array([np.interp(steps, [m["steps"] for m in r], [m["success"] for m in r]) for r in rows])
+        steps, values = curve(some, "success")
         left.plot(steps / 1000, interquartile_mean(values.T), color=ARMS[arm], label=arm)
         left.fill_between(steps / 1000, values.min(0), values.max(0), color=ARMS[arm], alpha=0.15, lw=0)
     left.set(xlabel="thousand steps of the worlds", ylabel="success in training", ylim=(0, 1.02))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from visnav.experiments.panes import DETECTS, SEGMENTS
 from visnav.perception.detection import Detector
 from visnav.perception.encoders import ENCODERS
 from visnav.perception.heads import Segmenter
 from visnav.perception.saved import NETWORK, CheckpointError, give_weights, load_network, save_network
 
-HEADS: dict[str, type[Detector] | type[Segmenter]] = {"boxes": Detector, "classes of pixels": Segmenter}
+HEADS: dict[str, type[Detector] | type[Segmenter]] = {DETECTS: Detector, SEGMENTS: Segmenter}
 
 
 def keep(folder: Path, network: Detector | Segmenter, classes: list[str], camera: dict[str, Any], score: float) -> None:

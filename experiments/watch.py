@@ -242,10 +242,8 @@ def open_seer(folder: Path) -> Seer:
         assert isinstance(network, Detector)
         return network.detect(torch.from_numpy(image)[None], least_score=SHOWN_SCORE)[0]["boxes"].numpy()
 
-    finds = isinstance(network, Detector)
-    return Seer(
-        DETECTS if finds else SEGMENTS, tuple(values["classes"]), values["camera"], boxes_in if finds else classes_of
-    )
+    predict = boxes_in if isinstance(network, Detector) else classes_of
+    return Seer(values["predicts"], tuple(values["classes"]), values["camera"], predict)
 
 
 def make_panes(names: str | None, episode: Episode, choose: Chooser, seers: Sequence[Seer] = ()) -> Panes | None:

@@ -79,7 +79,8 @@ def test_an_image_is_worth_less_the_more_often_it_was_counted() -> None:
     counting, seen = Counting("rgb", 5, 0.99), Counter[int]()
     for _ in range(3):
         drawn, counts = random.integers(0, 9, (7, 5)), random.random((7, 5)) < 0.7
-        novelty = counting.novelty(torch.from_numpy(pictures[drawn]), torch.from_numpy(counts), ALONE)
+        images = torch.from_numpy(pictures[drawn])
+        novelty = counting.novelty(images, hashes(images), torch.from_numpy(counts), ALONE)
         seen.update(drawn[counts].tolist())
         expected = np.array([[max(seen[each], 1) ** -0.5 for each in row] for row in drawn.tolist()])
         np.testing.assert_allclose(novelty.numpy(), expected, rtol=1e-6)
