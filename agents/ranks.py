@@ -4,6 +4,7 @@ Each process (rank) has its own worlds and a copy of the policy; gradients are a
 what one process with W · N worlds does.
 """
 
+import importlib
 import os
 from collections.abc import Iterable
 
@@ -29,11 +30,14 @@ class Ranks:
         """
         count = int(os.environ.get("WORLD_SIZE", "1"))
         if count > 1 and not distributed.is_initialized():
+            # Imported once there is a group, this module holds it for good in its functions' default arguments: its
+            # threads would outlive `leave` and can abort the process as the interpreter ends.
+            importlib.import_module("torch.distributed.nn.functional")
             distributed.init_process_group("gloo")
         return cls(int(os.environ.get("RANK", "0")), count)
 
     def leave(self) -> None:
-        """Part from the others."""
+        """Part from the others; the threads that carried the messages end here."""
         if self.count > 1:
             distributed.destroy_process_group()
 

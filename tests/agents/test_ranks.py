@@ -33,6 +33,7 @@ EYES = {"camera": "first_person", "image_size": (32, 32), "sensors": ("rgb", "se
 
 RANK = """
 import json, sys, torch, gymnasium as gym, numpy as np, visnav.envs
+from pathlib import Path
 from visnav.agents.auxiliary import LabelLoss
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import Ranks
@@ -45,6 +46,8 @@ weights = torch.cat([p.detach().flatten() for p in trainer.policy.parameters()])
 np.savez(f"{sys.argv[4]}/{ranks.rank}.npz", weights=weights, rewards=trainer.buffer.rewards.numpy(),
          report=json.dumps(reports[-1]), steps=trainer.steps)
 ranks.leave()
+threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]  # none where there is no such folder
+assert not any("gloo" in name for name in threads), f"left, but not ended: {threads}"
 """
 
 
