@@ -6,6 +6,7 @@ the encoder's features while the policy learns.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,6 +90,7 @@ class LabelLoss(nn.Module):
         if kind not in SENSORS:
             raise ValueError(f"unknown auxiliary loss {kind!r}; choose one of {', '.join(SENSORS)}")
         self.sensor, self.coefficient, self.seed = SENSORS[kind], coefficient, seed
+        self._own = threading.local()  # of each thread that shares a minibatch: the maps of its rows
 
     def attach(self, policy: ActorCritic, space: gym.Space) -> None:
         """See `Auxiliary`. Raises ValueError where the policy has no encoder of rgb."""
@@ -103,13 +105,13 @@ class LabelLoss(nn.Module):
 
     def _keep(self, module: nn.Module, images: Any, maps: Tensor) -> None:
         if torch.is_grad_enabled():
-            self._maps = maps
+            self._own.maps = maps
 
     def loss(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Auxiliary`; reports `auxiliary_loss` before its weight, and of segmentation `auxiliary_accuracy`."""
         drawn = batch.lot < SHARE
         with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
-            predicted = self.head(self._maps[drawn])
+            predicted = self.head(self._own.maps[drawn])
         predicted = predicted.float()
         labels = points(batch.observation[self.sensor][drawn][..., 0])
         count = ranks.total(drawn.sum()).clamp(min=1) * labels.shape[1] * labels.shape[2]

@@ -80,10 +80,10 @@ class Imitation(PPO):
         played = np.where(broadcast(torch.from_numpy(follows), own).numpy(), shown, self.policy.action_array(own))
         return labels, played
 
-    def objective(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def objective(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy with the teacher + value_coef · ½ (V - target)², means over the steps taken."""
         distribution, values, _ = self.policy(batch.observation, batch.memory, batch.fresh)
-        weights = batch.weights / self.ranks.total(batch.weights.sum()).clamp(min=1)
+        weights = batch.weights / ranks.total(batch.weights.sum()).clamp(min=1)
         cross_entropy = -(distribution.log_prob(batch.actions) * weights).sum()
         value_loss = 0.5 * (((values - batch.returns) ** 2).sum(1) * weights).sum()
         report = {"cross_entropy": cross_entropy.detach(), "value_loss": value_loss.detach()}

@@ -6,7 +6,7 @@ them and repeats them.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import gymnasium as gym
@@ -21,6 +21,7 @@ from visnav.agents.distributions import Distribution, Noise
 from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.rollout import EPISODES, EpisodeStatistics, ReturnScale, RolloutBuffer, gae, is_image, rollout
+from visnav.agents.threads import in_shares, sharing
 from visnav.agents.worlds import Worlds
 
 
@@ -112,6 +113,26 @@ class Minibatch:
     returns: Tensor
     weights: Tensor
     lot: Tensor
+
+    @property
+    def units(self) -> int:
+        """What it can be shared by: rows, or with a memory worlds."""
+        return len(self.memory) or len(self.weights)
+
+    def share(self, units: slice) -> "Minibatch":
+        """Some of its units."""
+        worlds = len(self.memory)
+
+        def some(rows: Tensor) -> Tensor:
+            return rows.unflatten(0, (-1, worlds))[:, units].flatten(0, 1) if worlds else rows[units]
+
+        return Minibatch(
+            {name: some(rows) for name, rows in self.observation.items()},
+            self.memory[units] if worlds else self.memory,
+            self.fresh[:, units] if worlds else self.fresh,
+            *(some(rows) for rows in (self.actions, self.log_probs, self.advantages, self.returns, self.weights)),
+            lot=some(self.lot),
+        )
 
 
 def minibatches(
@@ -269,8 +290,11 @@ class PPO:
             Counting(*common) if config.curiosity_kind == "counts" else Distillation(space.shape or (), seed, *common)
         )
 
+    @sharing()
     def iterate(self) -> dict[str, float]:
         """One rollout and one update; returns what `update` reports, episode means, and the learning rate.
+
+        torch's threads (`torch.set_num_threads`, `OMP_NUM_THREADS`) share its batches, see visnav.agents.threads.
 
         Raises:
             FloatingPointError: a reward, an observation or a loss is not finite; nothing was learned from it.
@@ -339,39 +363,54 @@ class PPO:
             auxiliary loss reports.
         """
         config, ranks = self.config, self.ranks
-        learned = self.optimizer.param_groups[0]["params"]
+        learned = [parameter for parameter in self.optimizer.param_groups[0]["params"] if parameter.requires_grad]
         reports, norms = [], []
         for _ in range(config.epochs):
             for batch in minibatches(self.buffer, advantages, returns, config.minibatches, self.generator, ranks):
-                loss, report = self.loss(batch)
-                self.optimizer.zero_grad()
-                loss.backward()
+                report = self._differentiate(batch, learned)
                 ranks.add_gradients(learned)
                 norms.append(nn.utils.clip_grad_norm_(learned, config.max_grad_norm))
                 self.optimizer.step()
-                reports.append(torch.stack([value.detach() for value in report.values()]))
+                reports.append(torch.stack(list(report.values())))
         means = ranks.total(torch.stack(reports)).mean(0)
         return {**dict(zip(report, means, strict=True)), "grad_norm": torch.stack(norms).mean()}
 
-    def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _differentiate(self, batch: Minibatch, learned: list[nn.Parameter]) -> dict[str, Tensor]:
+        """Give the parameters the gradients of a minibatch's loss, in shares, and return what to report of it."""
+
+        def work(units: slice, ranks: Ranks) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
+            loss, report = self.loss(batch.share(units), ranks)
+            gradients = torch.autograd.grad(loss, learned, allow_unused=True, materialize_grads=True)
+            return gradients, {name: value.detach() for name, value in report.items()}
+
+        (sums, report), *others = in_shares(work, batch.units, len(batch.weights), self.ranks)
+        for gradients, figures in others:
+            torch._foreach_add_(sums, gradients)
+            report = {name: value + figures[name] for name, value in report.items()}
+        for parameter, gradient in zip(learned, sums, strict=True):
+            same_order = gradient.stride() == parameter.stride()  # in memory, which Adam takes for granted
+            parameter.grad = gradient if same_order else torch.empty_like(parameter).copy_(gradient)
+        return report
+
+    def loss(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
         """What a minibatch's optimiser step lowers, and what to report of it; of several ranks, this one's share."""
-        loss, report = self.objective(batch)
+        loss, report = self.objective(batch, ranks)
         if isinstance(self.curiosity, Distillation):
-            report["novelty_loss"] = novelty_loss = self._novelty_loss(self.curiosity, batch)
+            report["novelty_loss"] = novelty_loss = self._novelty_loss(self.curiosity, batch, ranks)
             loss = loss + novelty_loss
         if self.auxiliary:
-            auxiliary_loss, figures = self.auxiliary.loss(batch, self.ranks)
+            auxiliary_loss, figures = self.auxiliary.loss(batch, ranks)
             loss, report = loss + auxiliary_loss, report | figures
         return loss, report
 
-    def objective(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def objective(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
         """The policy's own part of `loss`."""
-        return ppo_loss(self.policy, batch, self.config, self.ranks)
+        return ppo_loss(self.policy, batch, self.config, ranks)
 
-    def _novelty_loss(self, curiosity: Distillation, batch: Minibatch) -> Tensor:
+    def _novelty_loss(self, curiosity: Distillation, batch: Minibatch, ranks: Ranks) -> Tensor:
         """The predictor's mean error on a share of the rows."""
         drawn = batch.lot < self.config.curiosity_share
-        weights = drawn.float() / self.ranks.total(drawn.sum()).clamp(min=1)
+        weights = drawn.float() / ranks.total(drawn.sum()).clamp(min=1)
         newest = batch.observation[curiosity.sensor][..., -curiosity.mean.shape[-1] :]
         return curiosity.loss(newest[drawn], weights[drawn])
 
