@@ -166,7 +166,7 @@ class Distillation(Curiosity):
     def novelty(self, images: Tensor, hashed: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
         self._observe(images, ranks)
 
-        def share(frames: slice, _: Ranks) -> Tensor:
+        def share(frames: slice) -> Tensor:
             with torch.no_grad():
                 return torch.stack([self._errors(self.normalised(frame)) for frame in images[frames]])
 

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from visnav.agents.distributions import Beta, Categorical, DiagonalGaussian, Distribution, SquashedGaussian
 from visnav.agents.memory import MinGRU
-from visnav.agents.ranks import Ranks
 from visnav.agents.threads import in_shares
 from visnav.perception.encoders import ENCODERS, Encoder
 
@@ -286,7 +285,7 @@ class ActorCritic(nn.Module):
         if torch.is_grad_enabled():
             return self._hidden(observation)
 
-        def share(rows: slice, _: Ranks) -> Tensor:
+        def share(rows: slice) -> Tensor:
             with torch.no_grad():
                 return self._hidden({name: values[rows] for name, values in observation.items()})
 

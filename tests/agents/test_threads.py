@@ -1,6 +1,7 @@
 """Threads that share a batch give what one thread gives, the same every time, and end together when one fails."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import gymnasium as gym
@@ -13,7 +14,6 @@ from visnav.agents.auxiliary import LabelLoss
 from visnav.agents.evaluate import evaluate
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, PPOConfig
-from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.threads import in_shares, sharing
 
 assert visnav.envs
@@ -67,39 +67,44 @@ def test_three_threads_learn_what_one_learns_and_the_same_again(change: dict, au
 
 
 @pytest.mark.usefixtures("torch_threads")
-def test_shares_cover_a_batch_and_sum_over_all_of_it() -> None:
+def test_shares_cover_a_batch() -> None:
     values, met = torch.arange(100.0), set()
 
-    def work(units: slice, ranks: Ranks) -> tuple[torch.Tensor, float]:
+    def work(units: slice) -> torch.Tensor:
         met.add(threading.get_ident())
         assert torch.get_num_threads() == 1
-        return values[units], float(ranks.total(values[units].sum()) + ranks.total(torch.ones(())))
+        together.wait(timeout=60)  # which they must be at the same time
+        return values[units]
 
+    together = threading.Barrier(3)
     torch.set_num_threads(3)
     with sharing(), sharing():  # once more changes nothing
-        parts, sums = zip(*in_shares(work, 100, 100), strict=True)
-        assert len(in_shares(work, 2, 100)) == 2
-        assert len(in_shares(work, 40, 40)) == 2  # three would have fewer than 16 rows
+        assert torch.equal(torch.cat(in_shares(work, 100, 100)), values)
+        assert in_shares(lambda units: units, 2, 100) == [slice(0, 1), slice(1, 2)]
+        assert len(in_shares(lambda units: units, 40, 40)) == 2  # three would have fewer than 16 rows
     assert torch.get_num_threads() == 3
-    assert torch.equal(torch.cat(parts), values)
-    assert sums == (4953.0,) * 3
     assert len(met) == 3
+    assert in_shares(lambda units: units, 100, 100) == [slice(0, 100)]
     torch.set_num_threads(1)
     with sharing():
-        assert in_shares(lambda units, ranks: (units, ranks), 5, 5) == [(slice(0, 5), ALONE)]
+        assert in_shares(lambda units: units, 100, 100) == [slice(0, 100)]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
 @pytest.mark.usefixtures("torch_threads")
-def test_an_error_in_one_share_ends_the_others(failing: int) -> None:
-    def work(units: slice, ranks: Ranks) -> None:
+def test_an_error_in_one_share_is_raised_when_all_have_ended(failing: int) -> None:
+    ended = []
+
+    def work(units: slice) -> None:
         if units.start == 20 * failing:
             raise ArithmeticError("this one")
-        ranks.total(torch.ones(()))  # waits for one that never comes
+        time.sleep(0.05)
+        ended.append(units)
 
     torch.set_num_threads(3)
     with pytest.raises(ArithmeticError, match="this one"), sharing():
         in_shares(work, 60, 60)
+    assert len(ended) == 2
 
 
 @pytest.mark.usefixtures("torch_threads")
