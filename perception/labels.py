@@ -17,7 +17,7 @@ uint8, and "boxes", a list of B dicts with "boxes" (M, 4) and "labels" (M,). The
 
 _NOISE_BITS = 5  # numbers of the noise bank are of deviation 2⁵: within a byte, and fine enough
 _GAIN_BITS = 7  # gains are whole numbers of 1 / 2⁷
-_AT_ONCE = 32  # images
+_AT_ONCE = 1 << 18  # pixels
 _BANK = 1 << 20  # numbers of noise that a batch's begin among
 
 
@@ -75,7 +75,7 @@ class Varied:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, H, W, 3) uint8 from such images, which stay as they are."""
-        (count, _, width, _), how = images.shape, self.variation
+        (count, height, width, _), how = images.shape, self.variation
         even = torch.rand((7, count, 1), generator=self._generator) * 2 - 1
         gain = (1 + how.contrast * even[0]) * (1 + how.cast * even[1:4, :, 0].T)  # (B, 3)
         strengths = _Strengths(
@@ -86,7 +86,8 @@ class Varied:
         order = even[6, :, 0].argsort()  # of these, the first are blurred
         blurred = int((even[6] < 2 * how.blur - 1).sum())
         varied = torch.empty_like(images)
-        bounds = [*range(0, blurred, _AT_ONCE), *range(blurred, count, _AT_ONCE), count]
+        at_once = max(_AT_ONCE // (height * width), 1)
+        bounds = [*range(0, blurred, at_once), *range(blurred, count, at_once), count]
         for start, end in pairwise(bounds):
             some = images.index_select(0, order[start:end]).to(torch.int16)
             numbers = _Strengths(*(each[start:end] for each in strengths))

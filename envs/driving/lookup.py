@@ -24,7 +24,6 @@ class Row(NamedTuple):
     place: NDArray[np.int32]  # (W,) of the tile in `Ground.tiles`; then of the texel among those of all tiles
     texel: NDArray[np.int32]  # (W,) in its tile; the upper left of four
     weight: NDArray[np.int32]  # (W,) where the weights of the four begin in `weights`
-    found: NDArray[np.uint32]  # (W,) texels as they are in `Ground.bytes`
     sums: NDArray[np.uint64]  # (W,) four 16-bit lanes, 0 to 255 * 256: asphalt, kerb, marking, grain
     shares: NDArray[np.uint32]  # (W,) what was found, as in `Ground.bytes`
     color: NDArray[np.int32]  # (W,) red | green << 8 | blue << 16
@@ -34,10 +33,10 @@ class Row(NamedTuple):
 def make_row(width: int) -> Row:
     """Room for a row of so many pixels."""
     place, texel, weight, color = np.zeros((4, width), np.int32)
-    found, shares = np.zeros((2, width), np.uint32)
     near = np.stack([16 - np.arange(16), np.arange(16)], axis=1).astype(np.uint64)  # (16, 2)
     weights = near[:, None, :, None] * near[None, :, None, :]  # (down, right, lower, righter)
-    return Row(place, texel, weight, found, np.zeros(width, np.uint64), shares, color, weights.ravel())
+    sums, shares = np.zeros(width, np.uint64), np.zeros(width, np.uint32)
+    return Row(place, texel, weight, sums, shares, color, weights.ravel())
 
 
 @jit
@@ -108,11 +107,11 @@ def _tile_at(x, y, columns, rows):  # type: ignore[no-untyped-def]
 
 @jit
 def _fetch(ground, row):  # type: ignore[no-untyped-def]
-    """The texels that were found, into `row.found`."""
+    """The texels that were found, into `row.shares`."""
     tiles, texels, stride = ground.tiles, ground.bytes, np.int64(ground.byte_stride)
-    place, texel, found = row.place, row.texel, row.found
-    for c in range(np.uint64(found.shape[0])):
-        found[c] = texels[np.uint64(tiles[np.uint64(place[c])] * stride + texel[c])]
+    place, texel, shares = row.place, row.texel, row.shares
+    for c in range(np.uint64(shares.shape[0])):
+        shares[c] = texels[np.uint64(tiles[np.uint64(place[c])] * stride + texel[c])]
 
 
 @jit
@@ -134,19 +133,20 @@ def look_along(ground, road, level, x, y, dx, dy, row):  # type: ignore[no-untyp
         return
     _find_texels(ground, road, level, x, y, dx, dy, row)
     _fetch(ground, row)
-    for c in range(np.uint64(row.shares.shape[0])):
-        row.shares[c] = row.found[c]
 
 
 @jit
 def add_along(ground, road, level, x, y, dx, dy, halvings, row):  # type: ignore[no-untyped-def]
-    """Add the ground at points along a line, halved so often, to `row.sums`; 2**halvings samples make a mean."""
+    """Add the ground at points along a line, halved so often, to `row.sums`; 2**halvings samples make a mean.
+
+    `row.shares` is room to work in.
+    """
     sums, shift = row.sums, np.uint64(halvings)
     if level >= BETWEEN:
         _find_texels(ground, road, level, x, y, dx, dy, row)
         _fetch(ground, row)
         for c in range(np.uint64(sums.shape[0])):
-            found = np.uint64(row.found[c])
+            found = np.uint64(row.shares[c])
             sums[c] += (found & EVEN) << (_EIGHT - shift) | (found & ODD) << (_HALF_WORD - shift)
         return
     _find_quads(ground, road, level, x, y, dx, dy, row)
