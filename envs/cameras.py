@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
-from visnav.envs.checks import check_name
+from visnav.envs.checks import check_name, check_out
 
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz ")  # what mission texts are written in
 
@@ -63,3 +64,31 @@ def choose_sensors(
 def observation_space(sensors: dict[str, spaces.Space[Any]]) -> spaces.Space[Any]:
     """One sensor is its own space; several are a Dict."""
     return next(iter(sensors.values())) if len(sensors) == 1 else spaces.Dict(sensors)
+
+
+def label_arrays(
+    labels: Sequence[str],
+    offered: Mapping[str, spaces.Space[Any]],
+    num_envs: int,
+    out: Mapping[str, NDArray[Any]] | None,
+) -> dict[str, NDArray[Any]]:
+    """The arrays that labels of N worlds are drawn into: the caller's, or new ones; boxes are found in two of them.
+
+    Args:
+        labels: names of `offered`, and "boxes".
+        out: arrays by name, (N, *shape of the space) each, C-contiguous; None for none.
+
+    Raises:
+        ValueError: an array of another shape or dtype, or of a name that is not among `labels`.
+    """
+    given = {} if out is None else out
+    for name in given:
+        check_name("array in out", name, [label for label in labels if label != "boxes"])
+    drawn = {*labels, "instance", "semantic"} if "boxes" in labels else set(labels)
+    return {
+        name: check_out(name, given[name], (num_envs, *space.shape), space.dtype)  # type: ignore[misc]
+        if name in given
+        else np.empty((num_envs, *space.shape), space.dtype)  # type: ignore[misc]
+        for name, space in offered.items()
+        if name in drawn
+    }

@@ -63,6 +63,20 @@ def check_real(name: str, value: Any, *, least: float | None = None, above: floa
     return float(value)
 
 
+def check_out(name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an array that is to be written, or raise a ValueError that says what it must be."""
+    if (
+        not isinstance(array, np.ndarray)
+        or array.shape != shape
+        or array.dtype != dtype
+        or not array.flags.c_contiguous
+        or not array.flags.writeable
+    ):
+        found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise ValueError(f"out for {name!r} is a writable C-contiguous {dtype}{shape} array; got {found}")
+    return array
+
+
 def check_numbers(name: str, values: Any, least: int, most: int | None = None) -> tuple[float, ...]:
     """Return ascending numbers as a tuple, or raise a ValueError that says how many there must be."""
     count = f"{least}" if most == least else f"{least} or more"

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visnav.envs import batch
 from visnav.envs.cameras import observation_space
-from visnav.envs.checks import check_name, check_whole, unknown_name
+from visnav.envs.checks import check_name, check_out, check_whole, unknown_name
 from visnav.envs.driving.simulation import GOAL_SENSORS, DrivingSimulation
 from visnav.envs.driving.world import Task as DrivingTask
 from visnav.envs.grid.simulation import GridSimulation
@@ -473,17 +473,8 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
         for name, space in self.simulation.sensor_spaces.items():
             if isinstance(space, spaces.Text):
                 continue
-            array, shape = given.get(name), (self.num_envs, *(space.shape or ()))
-            if (
-                not isinstance(array, np.ndarray)
-                or array.shape != shape
-                or array.dtype != space.dtype
-                or not array.flags.c_contiguous
-                or not array.flags.writeable
-            ):
-                found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                raise ValueError(f"out for {name!r} is a writable C-contiguous {space.dtype}{shape} array; got {found}")
-            sensors[name] = array
+            shape = (self.num_envs, *(space.shape or ()))
+            sensors[name] = check_out(name, given.get(name), shape, space.dtype)
         return sensors
 
     def _free_buffer(self) -> dict[str, Any]:
@@ -529,10 +520,10 @@ class VectorEnv(_Face, gym.vector.VectorEnv[Any, Any, Any]):
             return tuple(self.simulation.render(i) for i in range(self.num_envs))
         return None
 
-    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+    def annotate(self, labels: Sequence[str], out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, Any]:
         """Labels of what the cameras see now, to learn seeing from; see the simulation's `annotate`."""
         self._need_reset()
-        return self.simulation.annotate(labels)
+        return self.simulation.annotate(labels, out)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the window, if there is one."""

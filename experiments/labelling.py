@@ -97,12 +97,16 @@ class Worlds:
         if num_envs < count:
             raise ValueError(f"num_envs must be at least {count}, one for each ID; got {num_envs}")
         self._steps = family.steps if steps is None else steps
+        shares = np.array_split(np.arange(num_envs), count)
+        self._rows = [slice(int(share[0]), int(share[-1]) + 1) for share in shares]  # of a batch, those of each ID
         self._worlds: list[Any] = [
             gym.make_vec(
                 f"visnav/{env_id}", num_envs=len(share), split=part, textures=part, **(family.camera | keywords)
             ).unwrapped
-            for env_id, share in zip(family.env_ids, np.array_split(np.arange(num_envs), count), strict=True)
+            for env_id, share in zip(family.env_ids, shares, strict=True)
         ]
+        height, width, _ = self._worlds[0].simulation.sensor_spaces["rgb"].shape
+        self._shapes = {"rgb": (num_envs, height, width, 3), "semantic": (num_envs, height, width, 1)}
         for number, envs in enumerate(self._worlds):
             envs.reset(seed=seed * 1000 + number)
             envs.action_space.seed(seed * 1000 + number)
@@ -121,6 +125,9 @@ class Worlds:
 
     def look(self) -> Mapping[str, Any]:
         """The pictures as the worlds are, with their labels."""
-        seen = [envs.annotate(("rgb", "semantic", "boxes")) for envs in self._worlds]
-        boxes = [target for part in seen for target in part["boxes"]]
-        return {"boxes": boxes} | {name: np.concatenate([part[name] for part in seen]) for name in ("rgb", "semantic")}
+        pictures = {name: np.empty(shape, np.uint8) for name, shape in self._shapes.items()}
+        boxes: list[dict[str, Any]] = []
+        for envs, rows in zip(self._worlds, self._rows, strict=True):
+            seen = envs.annotate((*pictures, "boxes"), {name: array[rows] for name, array in pictures.items()})
+            boxes += seen["boxes"]
+        return {"boxes": boxes, **pictures}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ uint8, and "boxes", a list of B dicts with "boxes" (M, 4) and "labels" (M,). The
 
 _NOISE_BITS = 5  # numbers of the noise bank are of deviation 2⁵: within a byte, and fine enough
 _GAIN_BITS = 7  # gains are whole numbers of 1 / 2⁷
-_AT_ONCE = 16  # images
+_AT_ONCE = 1 << 18  # pixels
 _BANK = 1 << 20  # numbers of noise that a batch's begin among
 
 
@@ -51,6 +52,14 @@ class Variation:
                 raise ValueError(f"{name} must be 0 to {most:g}, got {getattr(self, name)}")
 
 
+class _Strengths(NamedTuple):
+    """What was drawn for B images of W pixels' width."""
+
+    gain: Tensor  # (B, 1, W * 3) int16, of 2⁷
+    offset: Tensor  # (B, 1, 1) int16
+    deviation: Tensor  # (B, 1, 1) int16 of the grain, in quarters
+
+
 class Varied:
     """Varies uint8 images in whole numbers, a few microseconds an image of 64×64.
 
@@ -66,29 +75,33 @@ class Varied:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(B, H, W, 3) uint8 from such images, which stay as they are."""
-        return torch.cat([self._vary(some) for some in images.split(_AT_ONCE)])
-
-    def _vary(self, images: Tensor) -> Tensor:
-        """Some images at a time, so that they stay in the processor's cache."""
         (count, height, width, _), how = images.shape, self.variation
-        gain = (1 + how.contrast * self._even(count, 1)) * (1 + how.cast * self._even(count, 3))
-        gain = (gain * (1 << _GAIN_BITS)).round().clamp(0, 255).to(torch.int16).repeat(1, width)[:, None]
-        offset = (128 + 255 * how.brightness * self._even(count, 1)).round().to(torch.int16)[:, None]
-        deviation = 255 * how.noise * self._even(count, 1).abs()
-        blurred = torch.rand(count, generator=self._generator) < how.blur
-        varied = images.to(torch.int16)
-        if blurred.any():
-            varied[blurred] = _blur(varied[blurred])
-        rows = varied.view(count, height, width * 3)
-        rows.sub_(128).mul_(gain).bitwise_right_shift_(_GAIN_BITS).add_(offset)
-        if how.noise:
-            strength = (deviation * (1 << (7 - _NOISE_BITS))).round().to(torch.int16)[:, None]
-            rows.add_(self._noise(rows.shape).to(torch.int16).mul_(strength).bitwise_right_shift_(7))
-        return varied.clamp_(0, 255).to(torch.uint8)
+        even = torch.rand((7, count, 1), generator=self._generator) * 2 - 1
+        gain = (1 + how.contrast * even[0]) * (1 + how.cast * even[1:4, :, 0].T)  # (B, 3)
+        strengths = _Strengths(
+            (gain * (1 << _GAIN_BITS)).round().clamp(0, 255).to(torch.int16).repeat(1, width)[:, None],
+            (128 + 255 * how.brightness * even[4]).round().to(torch.int16)[:, None],
+            (255 * how.noise * even[5].abs() * (1 << (7 - _NOISE_BITS))).round().to(torch.int16)[:, None],
+        )
+        order = even[6, :, 0].argsort()  # of these, the first are blurred
+        blurred = int((even[6] < 2 * how.blur - 1).sum())
+        varied = torch.empty_like(images)
+        at_once = max(_AT_ONCE // (height * width), 1)
+        bounds = [*range(0, blurred, at_once), *range(blurred, count, at_once), count]
+        for start, end in pairwise(bounds):
+            some = images.index_select(0, order[start:end]).to(torch.int16)
+            numbers = _Strengths(*(each[start:end] for each in strengths))
+            varied[start:end] = self._vary(_blur(some) if start < blurred else some, numbers)
+        return varied.index_select(0, order.argsort())
 
-    def _even(self, *shape: int) -> Tensor:
-        """Numbers evenly from -1 to 1."""
-        return torch.rand(shape, generator=self._generator) * 2 - 1
+    def _vary(self, images: Tensor, strengths: _Strengths) -> Tensor:
+        """Some images at a time, so that they stay in the processor's cache: (B, H, W, 3) int16, written."""
+        rows = images.view(len(images), images.shape[1], -1)
+        rows.sub_(128).mul_(strengths.gain).bitwise_right_shift_(_GAIN_BITS).add_(strengths.offset)
+        if self.variation.noise:
+            noise = self._noise(rows.shape).to(torch.int16)
+            rows.add_(noise.mul_(strengths.deviation).bitwise_right_shift_(7))
+        return images.clamp_(0, 255)
 
     def _noise(self, shape: torch.Size) -> Tensor:
         """Normal numbers of deviation 2⁵, cut at the ends of a byte, from anywhere in a bank of them."""
@@ -103,15 +116,22 @@ class Varied:
 def _blur(images: Tensor) -> Tensor:
     """Weights 1, 2, 1 down and across; edges are repeated. (B, H, W, C) int16."""
     for axis in (1, 2):
-        length = images.shape[axis]
-        before = torch.cat([images.narrow(axis, 0, 1), images.narrow(axis, 0, length - 1)], axis)
-        after = torch.cat([images.narrow(axis, 1, length - 1), images.narrow(axis, length - 1, 1)], axis)
-        images = (before + after + 2 * images + 2) >> 2
+        last = images.shape[axis] - 1
+        total = images * 2
+        total.narrow(axis, 1, last).add_(images.narrow(axis, 0, last))
+        total.narrow(axis, 0, last).add_(images.narrow(axis, 1, last))
+        for edge in (0, last):
+            total.narrow(axis, edge, 1).add_(images.narrow(axis, edge, 1))
+        images = total.add_(2).bitwise_right_shift_(2)
     return images
 
 
-def labelled(pictures: Mapping[str, Any]) -> Labelled:
+def labelled(pictures: Mapping[str, Any], vary: Callable[[Tensor], Tensor] = torch.clone) -> Labelled:
     """One batch of tensors from what a `Source` returned: copies, which stay as they are.
+
+    Args:
+        pictures: what the source returned.
+        vary: makes new images (B, H, W, 3) uint8 of those drawn.
 
     Raises:
         ValueError: arrays that are not of the shapes and dtypes of a `Source`.
@@ -126,11 +146,11 @@ def labelled(pictures: Mapping[str, Any]) -> Labelled:
     boxes = np.concatenate([target["boxes"] for target in targets]).astype(np.float32, copy=False)
     labels = np.concatenate([target["labels"] for target in targets])
     return Labelled(
-        torch.tensor(rgb),
-        torch.tensor(semantic[..., 0]),
+        vary(torch.from_numpy(rgb)),
+        torch.from_numpy(semantic[..., 0]).clone(),
         torch.from_numpy(boxes),
         torch.from_numpy(labels),
-        torch.arange(len(rgb)).repeat_interleave(torch.tensor(counts)),
+        torch.from_numpy(np.repeat(np.arange(len(rgb)), counts)),
     )
 
 
@@ -142,10 +162,9 @@ def labelled_batches(source: Source, variation: Variation | None = None, seed: i
         variation: of the pictures; None leaves them as they are drawn.
         seed: of the variation.
     """
-    vary = Varied(variation, seed) if variation else None
+    vary = Varied(variation, seed) if variation else torch.clone
     while True:
-        batch = labelled(source())
-        yield batch._replace(images=vary(batch.images)) if vary else batch
+        yield labelled(source(), vary)
 
 
 def gathered(source: Source, images: int) -> Labelled:

@@ -8,12 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visnav.envs.batch import jit
-from visnav.envs.driving.decor import (
-    decorate,
-    mixed,
-    scaled,
-    vehicle_color,
-)
+from visnav.envs.driving.decor import Color, decorate, mixed, scaled, vehicle_color
 from visnav.envs.driving.ground import TILE
 from visnav.envs.driving.lens import (
     EGO,
@@ -35,26 +30,13 @@ from visnav.envs.driving.lens import (
     shade_row,
 )
 from visnav.envs.driving.lookup import add_along, level_of, mean_along
-from visnav.envs.driving.solids import (
-    BIG,
-    CABIN_TOP,
-    DARK,
-    OBSTACLE_TOP,
-    SHADOW,
-    barrier_color,
-    car_color,
-    in_shadow,
-    meet_box,
-    meet_car,
-)
+from visnav.envs.driving.rays import RAYS, Place, fill_rays, meet_vehicle, ray_of
+from visnav.envs.driving.solids import BIG, CABIN_TOP, DARK, GROUND, SHADOW, barrier_color, car_color
 from visnav.envs.driving.world import LANDMARK
 from visnav.envs.driving.world import OBSTACLE as IS_OBSTACLE
 from visnav.envs.rng import level_hash
 
 GOAL_RIM = F(0.3)  # m, width of the frame that marks a goal
-# where in a pixel rays are sent: two opposite corners of a rotated grid, the other two, the middle
-RAY_COLUMNS = (F(0.125), F(0.875), F(0.375), F(0.625), F(0.5))
-RAY_ROWS = (F(0.125), F(0.875), F(0.625), F(0.375), F(0.5))
 SMALL = 100  # pixels of a window in which all of them are always sent
 SIGHT = F(250.0)  # m beyond which vehicles are not drawn
 MOST_HALVINGS = 3  # 8 samples along a pixel of ground that is far longer than wide
@@ -215,15 +197,6 @@ def _draw_backdrop(i, world, number, eye, ground, lens, decor, scratch, canvas):
 # --- vehicles -----------------------------------------------------------------------------------------------
 
 
-class Place(NamedTuple):
-    """Where the eye is on a vehicle's axes, and how camera axes lie on them."""
-
-    x: np.float32  # m ahead of the vehicle's middle
-    y: np.float32  # m to its right
-    cos: np.float32  # of the angle from the vehicle's heading to the camera's
-    sin: np.float32
-
-
 @jit
 def _place_of(i, v, world, eye):  # type: ignore[no-untyped-def]
     cos, sin = F(math.cos(world.vehicles.heading[i, v])), F(math.sin(world.vehicles.heading[i, v]))
@@ -280,94 +253,135 @@ def _window(place, lens, half, side, top):  # type: ignore[no-untyped-def]
     )
 
 
-@jit
-def _meet(behaviour, place, lens, dx, dy, dz, half, side):  # type: ignore[no-untyped-def]
-    """Where a ray meets a vehicle, obstacle or goal: (depth, part or axis)."""
-    if behaviour == LANDMARK:
-        if in_shadow(place.x, place.y, lens.up, dx, dy, dz, half, side):
-            return -lens.up / dz, 2
-        return BIG, 0
-    if behaviour == IS_OBSTACLE:
-        return meet_box(place.x, place.y, lens.up, dx, dy, dz, half, side, OBSTACLE_TOP)
-    return meet_car(place.x, place.y, lens.up, dx, dy, dz, half, side)
+class Look(NamedTuple):
+    """What a vehicle, obstacle or goal is drawn with."""
+
+    half: np.float32  # m, of its length
+    side: np.float32  # m, half its width
+    is_goal: bool
+    is_obstacle: bool
+    label: int  # of SEMANTIC_CLASSES
+    paint: Color  # in its light
+    light: Color  # factors
+    glow: np.float32  # how brightly its lamps are seen, 0 to 1
+    facing: tuple[np.float32, np.float32, np.float32, np.float32]  # brightness of front, right, back, left in the sun
+    shadow: Color  # on the ground, hazy
+    haze: np.float32  # share of haze in its colour
 
 
 @jit
-def _draw_vehicle(i, v, world, place, lens, decor, canvas):  # type: ignore[no-untyped-def]
-    """One vehicle, obstacle or goal over what is drawn already: four rays a pixel for colour, one for labels."""
-    half, side = HALF * F(world.vehicles.length[i, v]), HALF * F(world.vehicles.width[i, v])
+def _look_of(i, v, world, place, decor):  # type: ignore[no-untyped-def]
+    """How place v of world i looks from ego's."""
     behaviour = world.vehicles.behaviour[i, v]
     is_goal, is_obstacle = behaviour == LANDMARK, behaviour == IS_OBSTACLE
-    first_column, last_column, first_row, last_row = _window(
-        place, lens, half + SHADOW, side + SHADOW, ZERO if is_goal else CABIN_TOP
-    )
-    if first_column >= last_column or first_row >= last_row:
-        return
-    glow = max(decor.lamps, decor.light[0] * F(0.95))
     ahead = F(math.sqrt(place.x * place.x + place.y * place.y))
     beside = place.x * place.sin - place.y * place.cos  # m to the right of the line of sight
     lit = _beam(beside / max(ahead, ONE), ahead, decor)
     light = scaled(decor.light, (lit, lit, lit))
-    paint = scaled(vehicle_color(decor, v, behaviour, world.vehicles.crashed[i, v], world.vehicles.hit[i, v]), light)
     haze = _haze(ahead, decor)
     cos, sin = F(math.cos(world.vehicles.heading[i, v])), F(math.sin(world.vehicles.heading[i, v]))
     sun_x, sun_y = SUN[0] * cos + SUN[1] * sin, SUN[1] * cos - SUN[0] * sin
-    facing = (
-        F(0.84) + F(0.22) * max(sun_x, ZERO), F(0.84) + F(0.22) * max(sun_y, ZERO),
-        F(0.84) + F(0.22) * max(-sun_x, ZERO), F(0.84) + F(0.22) * max(-sun_y, ZERO),
-    )  # fmt: skip
-    label = GOAL if is_goal else OBSTACLE if is_obstacle else EGO if v == 0 else TRAFFIC
     shadow = scaled(scaled(decor.road, decor.light), (DARK, DARK, DARK))
+    return Look(
+        HALF * F(world.vehicles.length[i, v]),
+        HALF * F(world.vehicles.width[i, v]),
+        is_goal,
+        is_obstacle,
+        GOAL if is_goal else OBSTACLE if is_obstacle else EGO if v == 0 else TRAFFIC,
+        scaled(vehicle_color(decor, v, behaviour, world.vehicles.crashed[i, v], world.vehicles.hit[i, v]), light),
+        light,
+        max(decor.lamps, decor.light[0] * F(0.95)),
+        (
+            F(0.84) + F(0.22) * max(sun_x, ZERO), F(0.84) + F(0.22) * max(sun_y, ZERO),
+            F(0.84) + F(0.22) * max(-sun_x, ZERO), F(0.84) + F(0.22) * max(-sun_y, ZERO),
+        ),
+        mixed(shadow, decor.horizon, haze),
+        haze,
+    )  # fmt: skip
+
+
+@jit
+def _is_drawn(depth, x, y, look):  # type: ignore[no-untyped-def]
+    """Whether something is seen where a ray met it: not too near, and of a goal only its frame."""
+    if depth == BIG or depth < NEAR:
+        return False
+    return not look.is_goal or min(look.half - abs(x), look.side - abs(y)) <= GOAL_RIM
+
+
+@jit
+def _color_pixel(k, at, is_small, look, place, lens, decor, rays, rgb):  # type: ignore[no-untyped-def]
+    """Pixel k by the four rays from `at` on."""
+    red, green, blue, met, shaded, sent = ZERO, ZERO, ZERO, 0, 0, 0
+    alike = rays.part[at] == rays.part[at + np.uint64(1)]
+    last = 2 if alike and not is_small else 4  # the first two, from opposite corners, met the same
+    for ray in range(last):
+        place_of_ray = at + np.uint64(ray)
+        depth, part = rays.depth[place_of_ray], rays.part[place_of_ray]
+        sent += 1
+        shaded += 1 if part == GROUND else 0
+        dx, dy, dz = ray_of(rays.u[place_of_ray], rays.v[place_of_ray], place, lens)
+        x, y, z = place.x + depth * dx, place.y + depth * dy, lens.up + depth * dz
+        if not _is_drawn(depth, x, y, look):
+            continue
+        color = look.paint
+        if look.is_obstacle:
+            color = barrier_color(part, x, y, z, look.paint, look.light, look.facing)
+        elif not look.is_goal:
+            color = car_color(part, x, y, z, look.half, look.side, look.paint, look.light, look.glow, look.facing)
+        red, green, blue, met = red + color[0], green + color[1], blue + color[2], met + 1
+    if shaded and not look.is_goal:
+        blend(rgb, k, look.shadow, F(0.56) * F(shaded) / F(sent))
+    if met:
+        each = ONE / F(met)
+        color = mixed((red * each, green * each, blue * each), decor.horizon, look.haze)
+        blend(rgb, k, color, F(met) / F(sent))
+
+
+@jit
+def _label_pixel(k, at, v, look, place, lens, rays, canvas):  # type: ignore[no-untyped-def]
+    """Pixel k by the ray `at` through its middle."""
+    depth = rays.depth[at]
+    dx, dy, _ = ray_of(rays.u[at], rays.v[at], place, lens)
+    if not _is_drawn(depth, place.x + depth * dx, place.y + depth * dy, look):
+        return
+    if canvas.depth.shape[0]:
+        canvas.depth[k] = depth
+    if canvas.semantic.shape[0]:
+        canvas.semantic[k] = np.uint8(look.label)
+    if canvas.instance.shape[0]:
+        canvas.instance[k] = np.int32(v + 1)
+
+
+@jit
+def _draw_vehicle(i, v, world, place, lens, decor, scratch, canvas):  # type: ignore[no-untyped-def]
+    """One vehicle, obstacle or goal over what is drawn already: four rays a pixel for colour, one for labels."""
+    half, side = HALF * F(world.vehicles.length[i, v]), HALF * F(world.vehicles.width[i, v])
+    behaviour = world.vehicles.behaviour[i, v]
+    left, right, top, bottom = _window(
+        place, lens, half + SHADOW, side + SHADOW, ZERO if behaviour == LANDMARK else CABIN_TOP
+    )
+    if left >= right or top >= bottom:
+        return
+    look, rays = _look_of(i, v, world, place, decor), scratch.rays
     has_rgb = canvas.rgb.shape[0] > 0
     has_labels = canvas.depth.shape[0] + canvas.semantic.shape[0] + canvas.instance.shape[0] > 0
-    rays = (0 if has_rgb else 4, 5 if has_labels else 4)  # the first four are for colour, the fifth for labels
-    is_small = (last_row - first_row) * (last_column - first_column) < SMALL
-    for r in range(first_row, last_row):
-        for c in range(first_column, last_column):
-            k = np.uint64(r * lens.width + c)
-            red, green, blue, met, shaded, sent, parts = ZERO, ZERO, ZERO, 0, 0, 0, 0
-            for ray in range(rays[0], rays[1]):
-                if (ray == 2 or ray == 3) and parts >= 0 and not is_small:
-                    continue  # the first two, from opposite corners, met the same
-                column, row = RAY_COLUMNS[ray], RAY_ROWS[ray]
-                u, v_ray = column_ray(F(c) + column, lens), row_ray(F(r) + row, lens)
-                forward = lens.cos_pitch - v_ray * lens.sin_pitch
-                dx, dy = forward * place.cos - u * place.sin, forward * place.sin + u * place.cos
-                dz = -(lens.sin_pitch + v_ray * lens.cos_pitch)
-                depth, part = _meet(behaviour, place, lens, dx, dy, dz, half, side)
-                is_shaded = depth == BIG and in_shadow(
-                    place.x, place.y, lens.up, dx, dy, dz, half + SHADOW, side + SHADOW
-                )
-                if ray < 4:
-                    sent += 1
-                    which = 100 if is_shaded else 99 if depth == BIG else part
-                    parts = which if ray == 0 or parts == which else -1
-                    shaded += 1 if is_shaded else 0
-                if depth == BIG:
-                    continue
-                x, y, z = place.x + depth * dx, place.y + depth * dy, lens.up + depth * dz
-                if depth < NEAR or (is_goal and min(half - abs(x), side - abs(y)) > GOAL_RIM):
-                    continue
-                if ray == 4:
-                    if canvas.depth.shape[0]:
-                        canvas.depth[k] = depth
-                    if canvas.semantic.shape[0]:
-                        canvas.semantic[k] = np.uint8(label)
-                    if canvas.instance.shape[0]:
-                        canvas.instance[k] = np.int32(v + 1)
-                    continue
-                color = paint
-                if is_obstacle:
-                    color = barrier_color(part, x, y, z, paint, light, facing)
-                elif not is_goal:
-                    color = car_color(part, x, y, z, half, side, paint, light, glow, facing)
-                red, green, blue, met = red + color[0], green + color[1], blue + color[2], met + 1
-            if has_rgb and shaded and not is_goal:
-                blend(canvas.rgb, k, mixed(shadow, decor.horizon, haze), F(0.56) * F(shaded) / F(sent))
-            if met:
-                each = ONE / F(met)
-                color = mixed((red * each, green * each, blue * each), decor.horizon, haze)
-                blend(canvas.rgb, k, color, F(met) / F(sent))
+    first_ray, last_ray = 0 if has_rgb else 4, 5 if has_labels else 4  # four are for colour, the fifth for labels
+    is_small = (bottom - top) * (right - left) < SMALL
+    at_once = rays.u.shape[0] // (RAYS * (right - left))
+    for row in range(top, bottom, at_once):
+        end = row + at_once if row + at_once < bottom else bottom
+        count = fill_rays(first_ray, last_ray, (left, right), (row, end), lens, rays)
+        meet_vehicle(behaviour, place, lens, half, side, count, rays)
+        at = np.uint64(0)
+        for r in range(row, end):
+            for c in range(left, right):
+                k = np.uint64(r * lens.width + c)
+                if has_rgb:
+                    _color_pixel(k, at, is_small, look, place, lens, decor, rays, canvas.rgb)
+                    at += np.uint64(4)
+                if has_labels:
+                    _label_pixel(k, at, v, look, place, lens, rays, canvas)
+                    at += np.uint64(1)
 
 
 @jit
@@ -413,7 +427,7 @@ def draw_front(i, world, levels, ground, lens, scratch, canvas_out):  # type: ig
     _draw_backdrop(i, world, levels[i], eye, ground, lens, decor, scratch, canvas)
     for k in range(_find_vehicles(i, world, eye, lens, scratch)):
         v = scratch.order[k]
-        _draw_vehicle(i, v, world, _place_of(i, v, world, eye), lens, decor, canvas)
+        _draw_vehicle(i, v, world, _place_of(i, v, world, eye), lens, decor, scratch, canvas)
 
 
 @jit

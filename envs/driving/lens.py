@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from visnav.envs.batch import jit
 from visnav.envs.driving.decor import LIGHTING, TEXTURES, WEATHER, mixed, scaled
 from visnav.envs.driving.lookup import Row, make_row
+from visnav.envs.driving.rays import RAY_COLUMNS, RAY_ROWS, Rays, make_rays, ray_table
 
 F = np.float32
 ZERO, HALF, ONE = F(0), F(0.5), F(1)
@@ -59,6 +60,8 @@ class FrontLens(NamedTuple):
     up: np.float32  # m above the ground
     cos_pitch: np.float32
     sin_pitch: np.float32  # positive looking down
+    columns: NDArray[np.float32]  # (W * RAYS,) u of the rays through each column's pixels
+    rows: NDArray[np.float32]  # (H * RAYS,) v of those through each row's
     looks: Looks
 
 
@@ -75,6 +78,7 @@ class Scratch(NamedTuple):
     """Room for one picture at a time."""
 
     row: Row  # of the picture, for looking up the ground
+    rays: Rays  # to a vehicle
     skyline: NDArray[np.float32]  # (W,) tangent of the elevation of the hills on the horizon
     order: NDArray[np.int32]  # (V,) vehicles that may be seen, far to near
     distance: NDArray[np.float32]  # (V,) m ahead, of those
@@ -103,13 +107,17 @@ def make_front_lens(
     focal = width / 2 / math.tan(math.radians(field_of_view) / 2)
     tilt = math.radians(pitch)
     ahead, right, up = (F(meters) for meters in mount)
-    return FrontLens(height, width, F(focal), ahead, right, up, F(math.cos(tilt)), F(math.sin(tilt)), looks)
+    columns, rows = ray_table(width, RAY_COLUMNS, focal), ray_table(height, RAY_ROWS, focal)
+    return FrontLens(
+        height, width, F(focal), ahead, right, up, F(math.cos(tilt)), F(math.sin(tilt)), columns, rows, looks
+    )
 
 
 def make_scratch(width: int, vehicles: int) -> Scratch:
     """Room for pictures of so many columns, with so many vehicles."""
     return Scratch(
         row=make_row(width),
+        rays=make_rays(width),
         skyline=np.zeros(width, np.float32),
         order=np.zeros(vehicles, np.int32),
         distance=np.zeros(vehicles, np.float32),

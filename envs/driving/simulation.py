@@ -15,7 +15,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import choose_sensors
+from visnav.envs.cameras import choose_sensors, label_arrays
 from visnav.envs.checks import check_name, check_real, check_state, check_whole
 from visnav.envs.driving import loops
 from visnav.envs.driving.cameras import CAMERAS, CameraOptions, DrivingCamera
@@ -296,11 +296,12 @@ class DrivingSimulation:
             wanted = (observation.get(name, self._unwanted) for name in GOAL_SENSORS)
             loops.goal_rows(lo, hi, self.world, self.roads, self.tables, *self._goal_view, *wanted)
 
-    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+    def annotate(self, labels: Sequence[str], out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, Any]:
         """Labels of what the camera sees now, for learning to see.
 
         Args:
             labels: of "depth" ("front" only), "semantic", "instance" and "boxes"; and "rgb", the picture itself.
+            out: C-contiguous arrays of these shapes and dtypes by name, to write into instead of new ones.
 
         Returns:
             By name: "rgb" (N, H, W, 3) uint8; "depth" (N, H, W, 1) float32 metres to the image plane; "semantic"
@@ -308,19 +309,14 @@ class DrivingSimulation:
             its world + 1, 0 = background; "boxes" a list of N dicts, see `visnav.envs.boxes.tight_boxes`.
 
         Raises:
-            ValueError: a label that this camera does not have.
+            ValueError: a label that this camera does not have, or an array that does not fit it.
         """
         lens = self._lens
         if lens is None:
             raise ValueError(f"camera={self.camera!r} has no labels; {', '.join(CAMERAS)} have")
         for name in labels:
             check_name(f"label for camera={self.camera!r}", name, ("rgb", *lens.labels))
-        drawn = set(labels) - {"boxes"} | ({"instance", "semantic"} if "boxes" in labels else set())
-        pictures = {
-            name: np.empty((self.num_envs, *space.shape), space.dtype)
-            for name, space in lens.spaces.items()
-            if name in drawn
-        }
+        pictures = label_arrays(labels, lens.spaces, self.num_envs, out)
         batch.run(
             lambda lo, hi: lens.draw(lo, hi, self.world, self.slots.level, pictures), self.num_envs, self.num_threads
         )

@@ -26,101 +26,95 @@ CLEARANCE = F(0.2)  # m below which a car is in its own shadow
 SHADOW = F(0.22)  # m that the shadow on the ground is wider than the car
 DARK = F(0.45)  # share of the light that is left in it
 
-# what a ray meets
-NOTHING, GROUND, BODY_SIDE, BODY_END, BODY_BACK, BODY_TOPSIDE, WINDOW, ROOF = range(8)
+# what a ray meets: of an obstacle's or a goal's parts, those of a car's body; GROUND is in a vehicle's shadow
+NOTHING, GROUND, BODY_SIDE, BODY_END, BODY_BACK, BODY_TOPSIDE, WINDOW, ROOF = (np.int32(part) for part in range(8))
+
+_PARALLEL = F(1e-9)  # m per metre of depth below which a ray keeps its distance from a plane
+
+
+@jit
+def _cut(reach, part, position, direction, low, high):  # type: ignore[no-untyped-def]
+    """What two planes leave of a ray: (depth it enters, depth it leaves, part it enters), of such a `reach` before.
+
+    Where nothing is left it enters no sooner than it leaves. There is no branch, so that rays can be met in vectors.
+    """
+    enter, leave, entered = reach
+    is_parallel = abs(direction) < _PARALLEL
+    inverse = ONE / (ONE if is_parallel else direction)
+    one, two = (low - position) * inverse, (high - position) * inverse
+    is_beside = (position < low) | (position > high)
+    near = (BIG if is_beside else ZERO) if is_parallel else min(one, two)
+    far = BIG if is_parallel else max(one, two)
+    is_later = near > enter
+    return near if is_later else enter, min(leave, far), part if is_later else entered
+
+
+@jit
+def _clip(reach, part, outside, outwards):  # type: ignore[no-untyped-def]
+    """As `_cut`, of one plane: metres that the eye is outside it, and that the ray goes outwards per metre of depth."""
+    enter, leave, entered = reach
+    is_parallel = abs(outwards) < _PARALLEL
+    at = -outside / (ONE if is_parallel else outwards)
+    at = (BIG if outside > ZERO else ZERO) if is_parallel else at
+    goes_in = is_parallel | (outwards < ZERO)
+    is_later = goes_in & (at > enter)
+    return at if is_later else enter, leave if goes_in else min(leave, at), part if is_later else entered
+
+
+@jit
+def _met(reach):  # type: ignore[no-untyped-def]
+    """(depth, part) of a reach, BIG and NOTHING where nothing is left of it."""
+    enter, leave, part = reach
+    is_missed = (enter >= leave) | (enter <= ZERO)
+    return BIG if is_missed else enter, NOTHING if is_missed else part
 
 
 @jit
 def meet_box(ex, ey, ez, dx, dy, dz, half, side, top):  # type: ignore[no-untyped-def]
-    """Where a ray enters a box on the ground: (depth, axis 0 ahead, 1 to the side, 2 up); depth is BIG if it misses."""
-    enter, leave, entered = ZERO, BIG, 0
-    for axis in range(3):
-        position, direction, low, high = ex, dx, -half, half
-        if axis == 1:
-            position, direction, low, high = ey, dy, -side, side
-        elif axis == 2:
-            position, direction, low, high = ez, dz, ZERO, top
-        if abs(direction) < F(1e-9):
-            if position < low or position > high:
-                return BIG, 0
-            continue
-        inverse = ONE / direction
-        one, two = (low - position) * inverse, (high - position) * inverse
-        if one > two:
-            one, two = two, one
-        if one > enter:
-            enter, entered = one, axis
-        leave = min(leave, two)
-    if enter >= leave or enter <= ZERO:
-        return BIG, 0
-    return enter, entered
+    """Where a ray enters a box on the ground: (depth, part of a body); BIG and NOTHING if it misses."""
+    reach = _cut((ZERO, BIG, NOTHING), BODY_END if dx < ZERO else BODY_BACK, ex, dx, -half, half)
+    reach = _cut(reach, BODY_SIDE, ey, dy, -side, side)
+    return _met(_cut(reach, BODY_TOPSIDE, ez, dz, ZERO, top))
 
 
 @jit
 def _meet_cabin(ex, ey, ez, dx, dy, dz, half, side):  # type: ignore[no-untyped-def]
-    """Where a ray enters the cabin: (depth, face 0 windscreen, 1 rear window, 2 and 3 side windows, 4 roof)."""
+    """Where a ray enters the cabin: (depth, WINDOW or ROOF); BIG and NOTHING if it misses."""
     up = ez - BODY_TOP
-    enter, leave, entered = ZERO, BIG, 0
-    for face in range(6):
-        # metres that the eye is outside the face's plane, and that the ray goes outwards per metre of depth
-        outside, outwards = ex - CABIN_FRONT * half + FRONT_SLOPE * up, dx + FRONT_SLOPE * dz
-        if face == 1:
-            outside, outwards = CABIN_BACK * half - ex + BACK_SLOPE * up, BACK_SLOPE * dz - dx
-        elif face == 2:
-            outside, outwards = ey - CABIN_SIDE * side + SIDE_SLOPE * up, dy + SIDE_SLOPE * dz
-        elif face == 3:
-            outside, outwards = -ey - CABIN_SIDE * side + SIDE_SLOPE * up, SIDE_SLOPE * dz - dy
-        elif face == 4:
-            outside, outwards = ez - CABIN_TOP, dz
-        elif face == 5:
-            outside, outwards = -up, -dz
-        if abs(outwards) < F(1e-9):
-            if outside > ZERO:
-                return BIG, 0
-            continue
-        at = -outside / outwards
-        if outwards > ZERO:
-            leave = min(leave, at)
-        elif at > enter:
-            enter, entered = at, face
-    if enter >= leave or enter <= ZERO:
-        return BIG, 0
-    return enter, entered
+    front, back, beside = CABIN_FRONT * half, CABIN_BACK * half, CABIN_SIDE * side
+    reach = _clip((ZERO, BIG, NOTHING), WINDOW, ex - front + FRONT_SLOPE * up, dx + FRONT_SLOPE * dz)
+    reach = _clip(reach, WINDOW, back - ex + BACK_SLOPE * up, BACK_SLOPE * dz - dx)
+    reach = _clip(reach, WINDOW, ey - beside + SIDE_SLOPE * up, dy + SIDE_SLOPE * dz)
+    reach = _clip(reach, WINDOW, -ey - beside + SIDE_SLOPE * up, SIDE_SLOPE * dz - dy)
+    reach = _clip(reach, ROOF, ez - CABIN_TOP, dz)
+    return _met(_clip(reach, WINDOW, -up, -dz))
 
 
 @jit
 def meet_car(ex, ey, ez, dx, dy, dz, half, side):  # type: ignore[no-untyped-def]
-    """Where a ray meets a car: (depth, part); depth is BIG where it meets nothing or only the ground.
+    """Where a ray meets a car: (depth, part); BIG and NOTHING where it meets nothing or only the ground.
 
     Args:
         ex, ey, ez: the eye; dx, dy, dz: the ray's way per metre of depth.
         half, side: half the car's length and width.
     """
-    if abs(ex) > half or abs(ey) > side or ez > CABIN_TOP:  # most rays are done with the box around body and cabin
-        depth, axis = meet_box(ex, ey, ez, dx, dy, dz, half, side, CABIN_TOP)
-        if depth == BIG:
-            return BIG, NOTHING
-        if axis != 2 and ez + depth * dz < BODY_TOP:
-            return depth, BODY_SIDE if axis == 1 else BODY_END if dx < ZERO else BODY_BACK
-    depth, axis = meet_box(ex, ey, ez, dx, dy, dz, half, side, BODY_TOP)
-    part = BODY_TOPSIDE if axis == 2 else BODY_SIDE
-    if axis == 0:
-        part = BODY_END if dx < ZERO else BODY_BACK
+    depth, part = meet_box(ex, ey, ez, dx, dy, dz, half, side, BODY_TOP)
     cabin, face = _meet_cabin(ex, ey, ez, dx, dy, dz, half, side)
-    if cabin < depth:
-        depth, part = cabin, ROOF if face == 4 else WINDOW
-    if depth == BIG:
-        return BIG, NOTHING
-    return depth, part
+    is_cabin = cabin < depth
+    depth, part = cabin if is_cabin else depth, face if is_cabin else part
+    # from outside, the box around body and cabin decides, but where its sides are open beside the cabin
+    is_outside = (abs(ex) > half) | (abs(ey) > side) | (ez > CABIN_TOP)
+    around, face = meet_box(ex, ey, ez, dx, dy, dz, half, side, CABIN_TOP)
+    is_body = (face != BODY_TOPSIDE) & (ez + around * dz < BODY_TOP)
+    decides = is_outside & ((around == BIG) | is_body)
+    return around if decides else depth, face if decides else part
 
 
 @jit
 def in_shadow(ex, ey, ez, dx, dy, dz, half, side):  # type: ignore[no-untyped-def]
     """Whether a ray meets the ground within a rectangle."""
-    if dz >= ZERO:
-        return False
-    depth = -ez / dz
-    return abs(ex + depth * dx) < half and abs(ey + depth * dy) < side
+    depth = -ez / min(dz, -_PARALLEL)
+    return (dz < ZERO) & (abs(ex + depth * dx) < half) & (abs(ey + depth * dy) < side)
 
 
 @jit
@@ -181,12 +175,12 @@ def car_color(part, x, y, z, half, side, paint, light, glow, facing):  # type: i
 
 
 @jit
-def barrier_color(axis, x, y, z, paint, light, facing):  # type: ignore[no-untyped-def]
+def barrier_color(part, x, y, z, paint, light, facing):  # type: ignore[no-untyped-def]
     """The colour of an obstacle: slanted stripes on its sides."""
-    shine = ONE if axis == 2 else facing[0] if axis == 0 else facing[1]
-    if axis == 2:
+    if part == BODY_TOPSIDE:
         return _tone(paint, F(1.05))
-    across = (y if axis == 0 else x) + z
+    shine = facing[1] if part == BODY_SIDE else facing[0]
+    across = (x if part == BODY_SIDE else y) + z
     if (across + F(64)) % F(0.8) < F(0.4):
         return scaled((F(240), F(240), F(236)), _tone(light, shine))
     return _tone(paint, shine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from visnav.envs import batch
-from visnav.envs.cameras import choose_sensors, text_space, token_space
+from visnav.envs.cameras import choose_sensors, label_arrays, text_space, token_space
 from visnav.envs.checks import check_name, check_state, check_whole
 from visnav.envs.grid import loops
 from visnav.envs.grid.cameras import MAX_VIEW_SIZE
@@ -279,11 +279,12 @@ class GridSimulation:
         if self.navigation is not None:
             self.navigation.sense(self.world, observation)
 
-    def annotate(self, labels: Sequence[str]) -> dict[str, Any]:
+    def annotate(self, labels: Sequence[str], out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, Any]:
         """Labels of what the camera sees now, for learning to see.
 
         Args:
             labels: of "depth" ("first_person" only), "semantic", "instance" and "boxes"; and "rgb", the picture itself.
+            out: C-contiguous arrays of these shapes and dtypes by name, to write into instead of new ones.
 
         Returns:
             By name: "rgb" (N, H, W, 3) uint8; "depth" (N, H, W, 1) float32 metres to the image plane; "semantic"
@@ -292,7 +293,7 @@ class GridSimulation:
             `visnav.envs.boxes.tight_boxes`.
 
         Raises:
-            ValueError: a label that this camera does not have.
+            ValueError: a label that this camera does not have, or an array that does not fit it.
         """
         camera = self._camera
         if isinstance(camera, SymbolCamera):
@@ -300,14 +301,7 @@ class GridSimulation:
             raise ValueError(f"camera={self.camera!r} has no labels; {others} have")
         for name in labels:
             check_name(f"label for camera={self.camera!r}", name, ("rgb", *LABELS[self.camera]))
-        drawn = {name for name in labels if name != "boxes"}
-        if "boxes" in labels:
-            drawn |= {"instance", "semantic"}
-        pictures = {
-            name: np.empty((self.num_envs, *space.shape), space.dtype)
-            for name, space in camera.spaces.items()
-            if name in drawn
-        }
+        pictures = label_arrays(labels, camera.spaces, self.num_envs, out)
         batch.run(lambda lo, hi: camera.draw(lo, hi, self._rows, pictures), self.num_envs, self.num_threads)
         found: dict[str, Any] = dict(pictures)
         if "boxes" in labels:

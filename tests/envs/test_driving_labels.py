@@ -168,6 +168,28 @@ def test_an_observation_of_every_sensor_is_what_annotate_tells(name: str) -> Non
             break
 
 
+@pytest.mark.parametrize("name", ["visnav/highway-fast-v0", "visnav/MiniGrid-DoorKey-8x8-v0"])
+def test_labels_are_written_into_arrays_that_are_given(name: str) -> None:
+    camera = "front" if "highway" in name else "first_person"
+    envs = gym.make_vec(name, num_envs=3, camera=camera, image_size=(24, 40)).unwrapped
+    envs.reset(seed=2)
+    drawn = envs.annotate(("rgb", "semantic", "boxes"))  # type: ignore[attr-defined]
+    whole = np.full((5, 24, 40, 3), 7, np.uint8)
+    again = envs.annotate(("rgb", "semantic", "boxes"), out={"rgb": whole[1:4]})  # type: ignore[attr-defined]
+    assert again["rgb"].base is whole
+    assert (whole[1:4] == drawn["rgb"]).all()
+    assert (whole[[0, 4]] == 7).all()
+    assert (again["semantic"] == drawn["semantic"]).all()
+    assert [target["ids"].tolist() for target in again["boxes"]] == [
+        target["ids"].tolist() for target in drawn["boxes"]
+    ]
+    for given in (whole, whole[1:4].astype(np.int16), np.zeros((3, 40, 24, 3), np.uint8).swapaxes(1, 2)):
+        with pytest.raises(ValueError, match=r"out for 'rgb' is a writable C-contiguous uint8\(3, 24, 40, 3\) array"):
+            envs.annotate(("rgb",), out={"rgb": given})  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="unknown array in out 'rgb'; allowed: semantic"):
+        envs.annotate(("semantic", "boxes"), out={"rgb": whole[1:4]})  # type: ignore[attr-defined]
+
+
 def test_sensors_that_a_camera_lacks_are_told_apart() -> None:
     with pytest.raises(
         ValueError, match="unknown sensor for camera='birdseye' 'depth'; allowed: instance, rgb, semantic"

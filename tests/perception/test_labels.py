@@ -107,6 +107,18 @@ def test_each_way_of_variation_does_what_it_says() -> None:
     assert (blurred[changed][:, :, :, 0] == torch.tensor([0, 0, 0, 50, 150, 200, 200, 200])).all()
 
 
+def test_varied_images_keep_their_places_blurred_or_not() -> None:
+    images = torch.arange(250, dtype=torch.uint8)[:, None, None, None].repeat(1, 6, 5, 3)
+    images[:, 2, 2] = 255  # what a blur spreads
+    vary = Varied(Variation(**NOTHING | {"blur": 0.5}), seed=1)
+    varied = vary(images)
+    assert (varied[:, 0, 0, 0] == torch.arange(250)).all()
+    blurred = (varied != images).flatten(1).any(1)
+    assert 0.35 < blurred.float().mean() < 0.65
+    assert (images[:, 2, 2] == 255).all()  # those given stay as they are
+    assert ((vary(images) != images).flatten(1).any(1) != blurred).any()  # others are blurred next time
+
+
 def test_impossible_variations_are_refused() -> None:
     with pytest.raises(ValueError, match=r"contrast must be 0 to 0.5, got 2"):
         Variation(contrast=2)
