@@ -35,13 +35,11 @@ lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 
-# mypy does not see through the editable install, so it is given an installed wheel. The numbered scripts cannot be
-# imported by their names and are given as files.
+# mypy does not see through the editable install, so it is given an installed wheel.
 types: $(VENV)/installed-dev
 	rm -rf build
 	$(BIN)/python -m pip install --quiet --no-deps --target build/types .
 	MYPYPATH=build/types $(BIN)/python -m mypy $(addprefix -p ,$(PACKAGES))
-	MYPYPATH=build/types $(BIN)/python -m mypy $(wildcard experiments/[0-9]*.py)
 
 parity: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'slow and peer' tests/envs $(ARGS)

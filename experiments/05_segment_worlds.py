@@ -217,9 +217,8 @@ def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
         for panel, title in zip(panels[:, 0], ("picture", "true", "predicted"), strict=True):
             panel.set_ylabel(title)
         shown = [names[label] for label in torch.cat([truth[order], predicted[order]]).unique().tolist()]
-        handles = [
-            Patch(facecolor=[value / 255 for value in COLOURS[name]], edgecolor=GREY, label=name) for name in shown
-        ]
+        colours = {name: "#{:02x}{:02x}{:02x}".format(*COLOURS[name]) for name in shown}
+        handles = [Patch(facecolor=colour, edgecolor=GREY, label=name) for name, colour in colours.items()]
         part.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=7.5, handlelength=1.2)
     save(figure, config.figure_of(__file__))
 
