@@ -32,10 +32,11 @@ from visnav.perception.heads import Segmenter
 from visnav.perception.labels import Labelled, Variation, gathered, labelled_batches
 
 JUDGED = 1500  # pictures
-SIZES = ((64, 64), (64, 64), (40, 80), (80, 56))  # pixels, of the pictures that it learns from in turn
+SIZES = ((64, 64), (64, 64), (40, 112), (80, 56))  # pixels, of the pictures that it learns from in turn
 OTHER_SIZE = (48, 96)  # of pictures that it is judged by, and did not learn from
 EXAMPLES = 1000  # pictures that the baselines are fitted to
 GENTLE = Variation(brightness=0.06, contrast=0.15, cast=0.06, noise=0.02, blur=0.1)  # colours still tell something
+DRAWN = 3  # pictures for each that it learns from
 IN_VIEW = 12  # pixels of a class that is in view
 LEAST_SHARE = 2e-4  # of the judged pixels; classes that show less are not judged
 NEEDED, AHEAD = 0.9, 0.15  # mIoU, and by how much the baselines are beaten
@@ -112,19 +113,21 @@ def surfaces_of(family: Family, batch: Labelled) -> Pictures:
 
 
 def in_view(surfaces: Tensor, classes: int) -> Tensor:
-    """How many classes (B,) are to be seen on pictures whose pixels are (B, H, W)."""
-    return torch.stack([(surfaces == label).flatten(1).sum(1) >= IN_VIEW for label in range(classes)]).sum(0)
+    """Whether each class is to be seen on each picture: (B, classes) bool, of pixels (B, H, W)."""
+    return torch.stack([(surfaces == label).flatten(1).sum(1) >= IN_VIEW for label in range(classes)], 1)
 
 
 def telling(pictures: Pictures, classes: int) -> Pictures:
-    """Two thirds of the pictures: every third as it comes, and those of the others on which most is to be seen.
+    """One in DRAWN pictures: half of them as they come, half the others with the rarest classes in view.
 
-    A key is on few pictures, a bare wall on many; but bare walls must be learned, too.
+    A box is on few pictures, a bare wall on many; but bare walls must be learned, too. A class counts as much as it
+    surprises, the negative logarithm of the share of pictures that it is on.
     """
-    numbers = torch.arange(len(pictures.images))
-    every_third, others = numbers[::3], numbers[numbers % 3 > 0]
-    much = in_view(pictures.surfaces[others], classes) + torch.rand(len(others))  # equals in any order
-    rows = torch.cat([every_third, others[much.argsort(descending=True)[: len(others) // 2]]])
+    seen, numbers = in_view(pictures.surfaces, classes).float(), torch.arange(len(pictures.images))
+    surprise = seen @ -seen.mean(0).clamp(min=1 / len(seen)).log() + torch.rand(len(seen))  # and a little chance
+    as_they_come = numbers % (2 * DRAWN) == 0
+    others = numbers[~as_they_come][surprise[~as_they_come].argsort(descending=True)]
+    rows = torch.cat([numbers[as_they_come], others])[: len(numbers) // DRAWN]
     return Pictures(pictures.images[rows], pictures.surfaces[rows])
 
 
@@ -147,7 +150,7 @@ def learn(name: str, config: SegmentConfig) -> Learned:
     network = Segmenter(Pyramid((64, 64, 3), pool=True), classes)
     sources = [
         labelled_batches(
-            Worlds(family, "train", config.batch_size * 3 // 2, 10 * config.seed + 5 + number, **of_size(family, size)),
+            Worlds(family, "train", DRAWN * config.batch_size, 10 * config.seed + 5 + number, **of_size(family, size)),
             GENTLE,
             10 * config.seed + number,
         )
@@ -206,7 +209,7 @@ def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
     for part, (name, entry) in zip(parts, learned.items(), strict=True):
         images, truth, predicted = entry.judged.images, entry.judged.surfaces, entry.predicted
         names = FAMILIES[name].surfaces
-        order = torch.argsort(in_view(truth, len(names)), descending=True, stable=True)[: 4 * columns : 4]
+        order = torch.argsort(in_view(truth, len(names)).sum(1), descending=True, stable=True)[: 4 * columns : 4]
         panels = part.subplots(3, columns)
         for image, column in zip(order, panels.T, strict=True):
             masks = (painted(classes[image].numpy(), names) for classes in (truth, predicted))

@@ -101,17 +101,22 @@ def test_colour_is_enough_where_every_class_has_its_own_and_useless_where_none_h
         assert boxes["labels"].tolist() == [0]
 
 
-def test_minibatches_are_a_third_of_the_pictures_as_they_come_and_those_that_show_most() -> None:
+def test_half_of_a_minibatch_is_as_pictures_come_and_half_shows_what_is_rare() -> None:
     page = script("05_segment_worlds.py")
     surfaces = torch.zeros(24, 8, 8, dtype=torch.uint8)
-    surfaces[[1, 5, 8, 10, 20, 23], :2] = 1
-    surfaces[[2, 7], 4:6] = 2
-    surfaces[11, 0, :11] = 1  # hardly in view
+    surfaces[1:24:2, :2] = 1  # on every other picture
+    surfaces[[2, 11, 22], 4:6] = 2
+    surfaces[10, 0] = 2  # hardly in view
     images = torch.arange(24, dtype=torch.uint8)[:, None, None, None].expand(24, 8, 8, 3)
-    assert page["in_view"](surfaces, 3).tolist() == [1 + (k in (1, 2, 5, 7, 8, 10, 20, 23)) for k in range(24)]
+    seen = page["in_view"](surfaces, 3)
+    assert seen.sum(0).tolist() == [24, 12, 3]
+    assert seen[11].tolist() == [True, True, True]
     told = page["telling"](page["Pictures"](images, surfaces), 3)
     numbers = told.images[:, 0, 0, 0].tolist()
-    assert sorted(numbers) == sorted([*range(0, 24, 3), 1, 2, 5, 7, 8, 10, 20, 23])
+    assert numbers[:4] == [0, 6, 12, 18]
+    assert set(numbers[4:7]) == {2, 11, 22}
+    assert len(numbers) == 8
+    assert numbers[7] % 2 == 1
     assert torch.equal(told.surfaces, surfaces[numbers])
 
 
