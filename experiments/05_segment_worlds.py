@@ -213,7 +213,7 @@ def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
         panels = part.subplots(3, columns)
         for image, column in zip(order, panels.T, strict=True):
             masks = (painted(classes[image].numpy(), names) for classes in (truth, predicted))
-            for panel, pixels in zip(column, (images[image], *masks), strict=True):
+            for panel, pixels in zip(column, (images[image].numpy(), *masks), strict=True):
                 panel.imshow(pixels, interpolation="nearest")
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_color(GREY)
