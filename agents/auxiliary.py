@@ -4,10 +4,9 @@ After Mirowski et al. 2017, "Learning to Navigate in Complex Environments" (arXi
 the encoder's features while the policy learns.
 """
 
-from __future__ import annotations
-
+import threading
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -15,13 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from visnav.agents.minibatch import Minibatch
 from visnav.agents.policy import ActorCritic, as_dict
-from visnav.agents.ranks import ALONE, Ranks
 from visnav.perception.encoders import Encoder
 from visnav.perception.heads import UpsamplingHead
-
-if TYPE_CHECKING:
-    from visnav.agents.ppo import Minibatch
 
 SENSORS = {"segmentation": "semantic", "depth": "depth"}  # what is learned, and the sensor that shows it
 STRIDE = 4  # pixels between the points at which labels are predicted
@@ -55,10 +51,10 @@ class Auxiliary(Protocol):
     def parameters(self) -> Iterable[nn.Parameter]:
         """What the optimiser learns besides the policy."""
 
-    def loss(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """What to add to the loss of a minibatch that the policy has just read, and what to report, detached.
 
-        Of several ranks, this one's share.
+        Of a share of one, its part of both.
         """
 
     def state(self) -> dict[str, np.ndarray]:
@@ -89,6 +85,7 @@ class LabelLoss(nn.Module):
         if kind not in SENSORS:
             raise ValueError(f"unknown auxiliary loss {kind!r}; choose one of {', '.join(SENSORS)}")
         self.sensor, self.coefficient, self.seed = SENSORS[kind], coefficient, seed
+        self._own = threading.local()  # of each thread that shares a minibatch: the maps of its rows
 
     def attach(self, policy: ActorCritic, space: gym.Space) -> None:
         """See `Auxiliary`. Raises ValueError where the policy has no encoder of rgb."""
@@ -103,16 +100,16 @@ class LabelLoss(nn.Module):
 
     def _keep(self, module: nn.Module, images: Any, maps: Tensor) -> None:
         if torch.is_grad_enabled():
-            self._maps = maps
+            self._own.maps = maps
 
-    def loss(self, batch: Minibatch, ranks: Ranks = ALONE) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Auxiliary`; reports `auxiliary_loss` before its weight, and of segmentation `auxiliary_accuracy`."""
-        drawn = batch.lot < SHARE
+        drawn, rows = batch.drawn(SHARE)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
-            predicted = self.head(self._maps[drawn])
+            predicted = self.head(self._own.maps[drawn])
         predicted = predicted.float()
         labels = points(batch.observation[self.sensor][drawn][..., 0])
-        count = ranks.total(drawn.sum()).clamp(min=1) * labels.shape[1] * labels.shape[2]
+        count = max(1, rows) * labels.shape[1] * labels.shape[2]
         report = {}
         if self.sensor == "semantic":
             loss = F.cross_entropy(predicted, labels.long(), reduction="sum") / count

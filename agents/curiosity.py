@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from visnav.agents.ranks import Ranks
 from visnav.agents.rollout import ReturnScale, RolloutBuffer
+from visnav.agents.threads import in_shares
 from visnav.perception.encoders import NatureCNN, PatchStem
 
 FEATURES = 128  # numbers that RND's networks say of an image
@@ -164,7 +165,12 @@ class Distillation(Curiosity):
 
     def novelty(self, images: Tensor, hashed: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
         self._observe(images, ranks)
-        return torch.stack([self._errors(self.normalised(frame)) for frame in images])
+
+        def share(frames: slice) -> Tensor:
+            with torch.no_grad():
+                return torch.stack([self._errors(self.normalised(frame)) for frame in images[frames]])
+
+        return torch.cat(in_shares(share, len(images), images.shape[0] * images.shape[1]))
 
     def learned(self) -> list[nn.Parameter]:
         """The predictor's weights, by `loss`."""

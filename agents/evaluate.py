@@ -12,6 +12,7 @@ import torch
 from visnav.agents.distributions import Noise
 from visnav.agents.policy import ActorCritic
 from visnav.agents.rollout import RolloutBuffer
+from visnav.agents.threads import sharing
 from visnav.agents.worlds import Worlds
 
 Z = NormalDist().inv_cdf(0.975)  # of 95 % intervals
@@ -75,6 +76,7 @@ class Player:
         return actions, reward, terminated, truncated, info
 
 
+@sharing()
 def evaluate(policy: ActorCritic, envs: Worlds, episodes: int, greedy: bool = False, seed: int = 0) -> Evaluation:
     """Play `episodes` episodes.
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from visnav.agents.auxiliary import Auxiliary
 from visnav.agents.distributions import Distribution
+from visnav.agents.minibatch import Minibatch
 from visnav.agents.policy import DEVIATIONS
-from visnav.agents.ppo import PPO, Minibatch, PPOConfig
+from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.worlds import Worlds
 
@@ -83,12 +84,11 @@ class Imitation(PPO):
     def objective(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy with the teacher + value_coef · ½ (V - target)², means over the steps taken."""
         distribution, values, _ = self.policy(batch.observation, batch.memory, batch.fresh)
-        weights = batch.weights / self.ranks.total(batch.weights.sum()).clamp(min=1)
-        cross_entropy = -(distribution.log_prob(batch.actions) * weights).sum()
-        value_loss = 0.5 * (((values - batch.returns) ** 2).sum(1) * weights).sum()
+        cross_entropy = -(distribution.log_prob(batch.actions) * batch.weights).sum()
+        value_loss = 0.5 * (((values - batch.returns) ** 2).sum(1) * batch.weights).sum()
         report = {"cross_entropy": cross_entropy.detach(), "value_loss": value_loss.detach()}
         if isinstance(self.policy.action_space, gym.spaces.Discrete):
-            report["agreement"] = ((distribution.mode() == batch.actions).float() * weights).sum()
+            report["agreement"] = ((distribution.mode() == batch.actions).float() * batch.weights).sum()
         return cross_entropy + self.config.value_coef * value_loss, report
 
     def update(self, advantages: Tensor, returns: Tensor) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from visnav.agents.distributions import Beta, Categorical, DiagonalGaussian, Distribution, SquashedGaussian
 from visnav.agents.memory import MinGRU
+from visnav.agents.threads import in_shares
 from visnav.perception.encoders import ENCODERS, Encoder
 
 TEXT_SIZE = 32  # numbers that a mission becomes
@@ -281,6 +282,17 @@ class ActorCritic(nn.Module):
 
     def hidden(self, observation: dict[str, Tensor]) -> Tensor:
         """What the sensors say (B, size) float32, before memory."""
+        if torch.is_grad_enabled():
+            return self._hidden(observation)
+
+        def share(rows: slice) -> Tensor:
+            with torch.no_grad():
+                return self._hidden({name: values[rows] for name, values in observation.items()})
+
+        count = len(next(iter(observation.values())))
+        return torch.cat(in_shares(share, count, count))
+
+    def _hidden(self, observation: dict[str, Tensor]) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
             vectors = [module(observation[name]) for name, module in self.sensors.items()]
         return self.trunk(torch.cat([vector.float() for vector in vectors], 1))

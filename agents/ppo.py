@@ -6,7 +6,7 @@ them and repeats them.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import gymnasium as gym
@@ -18,9 +18,11 @@ from visnav.agents.allocator import keep_freed_memory
 from visnav.agents.auxiliary import Auxiliary, without
 from visnav.agents.curiosity import Counting, Curiosity, Distillation
 from visnav.agents.distributions import Distribution, Noise
+from visnav.agents.minibatch import Draw, Minibatch, draws
 from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.rollout import EPISODES, EpisodeStatistics, ReturnScale, RolloutBuffer, gae, is_image, rollout
+from visnav.agents.threads import in_shares, sharing
 from visnav.agents.worlds import Worlds
 
 
@@ -94,96 +96,18 @@ class PPOConfig(PolicyConfig):
             )
 
 
-@dataclass(frozen=True)
-class Minibatch:
-    """Rows of a rollout: B of them, shuffled; with a memory T steps of B / T worlds, the first steps first.
-
-    `weights` (B,) float32 are 1 for steps that the agent took and 0 for skipped rows. `memory` (worlds, units) is that
-    before the first row, and `fresh` (T, worlds) bool says which rows begin an episode. `returns` are (B, streams).
-    `lot` (B,) float32 are numbers in [0, 1): for each share, those below it are that share of the rows, at random.
-    """
-
-    observation: dict[str, Tensor]
-    memory: Tensor
-    fresh: Tensor
-    actions: Tensor
-    log_probs: Tensor
-    advantages: Tensor
-    returns: Tensor
-    weights: Tensor
-    lot: Tensor
-
-
-def minibatches(
-    buffer: RolloutBuffer,
-    advantages: Tensor,
-    returns: Tensor,
-    count: int,
-    generator: torch.Generator,
-    ranks: Ranks = ALONE,
-) -> Iterator[Minibatch]:
-    """One pass over the rollout, shuffled, in `count` parts, of which this rank has its rows.
-
-    Args:
-        advantages: (T, N).
-        returns: (T, N, streams), targets of the values.
-        generator: of the order; the same in every rank.
-    """
-    steps, worlds = advantages.shape
-    flat = {
-        "actions": buffer.actions.flatten(0, 1),
-        "log_probs": buffer.log_probs.flatten(),
-        "advantages": advantages.flatten(),
-        "returns": returns.flatten(0, 1),
-        "weights": (~buffer.skipped[:-1]).flatten().float(),
-    }
-    keeps_time = buffer.memories.shape[-1] > 0
-    units = worlds * ranks.count * (1 if keeps_time else steps)
-    fresh = buffer.fresh(0, steps)
-    for part in torch.randperm(units, generator=generator).split(units // count):
-        lot = torch.arange(len(part)) / len(part)
-        step, world = part // (worlds * ranks.count), part % (worlds * ranks.count)
-        own = world // worlds == ranks.rank
-        step, world, lot = step[own], world[own] - ranks.rank * worlds, lot[own]
-        if keeps_time:
-            index = (torch.arange(steps).unsqueeze(1) * worlds + world).flatten()
-            lot = lot.repeat(steps)
-            memory, begins = buffer.memories[0][world], fresh[:, world]
-        else:
-            index = step * worlds + world
-            memory, begins = buffer.memories[0][:0], fresh[:1, :0]
-        rows = {name: values[index] for name, values in flat.items()}
-        yield Minibatch(buffer.gather(index), memory, begins, **rows, lot=lot)
-
-
-def normalised(advantages: Tensor, weights: Tensor, ranks: Ranks = ALONE) -> Tensor:
-    """Advantages (B,) with mean 0 and (unbiased) deviation 1 over the rows of weight 1, of all ranks."""
-    count = ranks.total(weights.sum()).clamp(min=2)
-    centred = advantages - ranks.total((advantages * weights).sum()) / count
-    return centred / ((ranks.total((centred**2 * weights).sum()) / (count - 1)).sqrt() + 1e-8)
-
-
-def ppo_loss(
-    policy: ActorCritic,
-    batch: Minibatch,
-    config: PPOConfig,
-    ranks: Ranks = ALONE,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of a minibatch (a scalar) and what to report of it, detached; of several ranks, this one's share.
+def ppo_loss(policy: ActorCritic, batch: Minibatch, config: PPOConfig) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a minibatch (a scalar) and what to report of it, detached; of a share of one, its part of both.
 
     Clipped surrogate + value_coef · ½ (V - target)² - entropy_coef · entropy, each a mean over the steps taken.
     """
     distribution, values, _ = policy(batch.observation, batch.memory, batch.fresh)
     log_ratio = distribution.log_prob(batch.actions) - batch.log_probs
-    ratio = log_ratio.exp()
-    advantages = batch.advantages
-    if config.normalise_advantages:
-        advantages = normalised(advantages, batch.weights, ranks)
+    ratio, advantages = log_ratio.exp(), batch.advantages
     surrogate = torch.minimum(ratio * advantages, ratio.clamp(1 - config.clip, 1 + config.clip) * advantages)
-    count = ranks.total(batch.weights.sum()).clamp(min=1)  # a small minibatch may hold nothing but skipped rows
 
     def mean(rows: Tensor) -> Tensor:
-        return (rows * batch.weights).sum() / count
+        return (rows * batch.weights).sum()
 
     policy_loss = -mean(surrogate)
     value_loss = 0.5 * mean(((values - batch.returns) ** 2).sum(1))
@@ -269,8 +193,11 @@ class PPO:
             Counting(*common) if config.curiosity_kind == "counts" else Distillation(space.shape or (), seed, *common)
         )
 
+    @sharing()
     def iterate(self) -> dict[str, float]:
         """One rollout and one update; returns what `update` reports, episode means, and the learning rate.
+
+        torch's threads (`torch.set_num_threads`, `OMP_NUM_THREADS`) share its batches, see visnav.agents.threads.
 
         Raises:
             FloatingPointError: a reward, an observation or a loss is not finite; nothing was learned from it.
@@ -339,41 +266,56 @@ class PPO:
             auxiliary loss reports.
         """
         config, ranks = self.config, self.ranks
-        learned = self.optimizer.param_groups[0]["params"]
+        learned = [parameter for parameter in self.optimizer.param_groups[0]["params"] if parameter.requires_grad]
         reports, norms = [], []
         for _ in range(config.epochs):
-            for batch in minibatches(self.buffer, advantages, returns, config.minibatches, self.generator, ranks):
-                loss, report = self.loss(batch)
-                self.optimizer.zero_grad()
-                loss.backward()
+            passes = config.minibatches, self.generator, config.normalise_advantages, ranks
+            for draw in draws(self.buffer, advantages, returns, *passes):
+                report = self._differentiate(draw, learned)
                 ranks.add_gradients(learned)
                 norms.append(nn.utils.clip_grad_norm_(learned, config.max_grad_norm))
                 self.optimizer.step()
-                reports.append(torch.stack([value.detach() for value in report.values()]))
+                reports.append(torch.stack(list(report.values())))
         means = ranks.total(torch.stack(reports)).mean(0)
         return {**dict(zip(report, means, strict=True)), "grad_norm": torch.stack(norms).mean()}
 
+    def _differentiate(self, draw: Draw, learned: list[nn.Parameter]) -> dict[str, Tensor]:
+        """Give the parameters the gradients of a minibatch's loss, in shares, and return what to report of it."""
+
+        def work(units: slice) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+            loss, report = self.loss(draw.take(units))
+            gradients = torch.autograd.grad(loss, learned, allow_unused=True, materialize_grads=True)
+            return gradients, {name: value.detach() for name, value in report.items()}
+
+        (sums, report), *others = in_shares(work, draw.units, draw.index.numel())
+        for gradients, figures in others:
+            torch._foreach_add_(sums, gradients)
+            report = {name: value + figures[name] for name, value in report.items()}
+        for parameter, gradient in zip(learned, sums, strict=True):
+            same_order = gradient.stride() == parameter.stride()  # in memory, which Adam takes for granted
+            parameter.grad = gradient if same_order else torch.empty_like(parameter).copy_(gradient)
+        return report
+
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """What a minibatch's optimiser step lowers, and what to report of it; of several ranks, this one's share."""
+        """What a minibatch's optimiser step lowers, and what to report of it; of a share of one, its part of both."""
         loss, report = self.objective(batch)
         if isinstance(self.curiosity, Distillation):
             report["novelty_loss"] = novelty_loss = self._novelty_loss(self.curiosity, batch)
             loss = loss + novelty_loss
         if self.auxiliary:
-            auxiliary_loss, figures = self.auxiliary.loss(batch, self.ranks)
+            auxiliary_loss, figures = self.auxiliary.loss(batch)
             loss, report = loss + auxiliary_loss, report | figures
         return loss, report
 
     def objective(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """The policy's own part of `loss`."""
-        return ppo_loss(self.policy, batch, self.config, self.ranks)
+        return ppo_loss(self.policy, batch, self.config)
 
     def _novelty_loss(self, curiosity: Distillation, batch: Minibatch) -> Tensor:
         """The predictor's mean error on a share of the rows."""
-        drawn = batch.lot < self.config.curiosity_share
-        weights = drawn.float() / self.ranks.total(drawn.sum()).clamp(min=1)
+        drawn, count = batch.drawn(self.config.curiosity_share)
         newest = batch.observation[curiosity.sensor][..., -curiosity.mean.shape[-1] :]
-        return curiosity.loss(newest[drawn], weights[drawn])
+        return curiosity.loss(newest[drawn], torch.full((int(drawn.sum()),), 1 / max(1, count)))
 
     def learning_rate(self) -> float:
         """The rate of the next update: linear from the first to the final one over `total_steps`."""

@@ -1,6 +1,12 @@
-"""Options of the test run."""
+"""Options of the test run, and its threads."""
+
+import os
 
 import pytest
+
+# Before torch is imported, here and in the processes that tests start. `make test` runs two processes of tests, and
+# threads of theirs would wait for each other, spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,11 +6,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
-
-torch.set_num_threads(1)  # the tests' networks are small, and two waiting threads slow a busy machine down
 
 
 class ToyWorlds(gym.vector.VectorEnv):

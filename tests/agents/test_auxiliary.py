@@ -12,8 +12,9 @@ from visnav.agents.auxiliary import LabelLoss
 from visnav.agents.checkpoint import load_training, save_training
 from visnav.agents.evaluate import evaluate
 from visnav.agents.imitation import Imitation
+from visnav.agents.minibatch import Minibatch, draws
 from visnav.agents.policy import ActorCritic
-from visnav.agents.ppo import PPO, Minibatch, PPOConfig, minibatches
+from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.rollout import rollout
 from visnav.envs.experts import expert_of
 from visnav.perception.saved import CheckpointError
@@ -40,7 +41,8 @@ def filled(kind: str, config: PPOConfig = CONFIG) -> PPO:
 
 def batches(trainer: PPO) -> list[Minibatch]:
     generator = torch.Generator().manual_seed(0)
-    return list(minibatches(trainer.buffer, *trainer.advantages(), trainer.config.minibatches, generator))
+    passes = draws(trainer.buffer, *trainer.advantages(), trainer.config.minibatches, generator)
+    return [draw.take() for draw in passes]
 
 
 @pytest.mark.parametrize("kind", ["segmentation", "depth"])

@@ -12,8 +12,9 @@ from stable_baselines3.common.logger import Logger
 
 from visnav.agents.evaluate import evaluate
 from visnav.agents.imitation import Imitation
+from visnav.agents.minibatch import Minibatch, draws
 from visnav.agents.policy import ActorCritic
-from visnav.agents.ppo import PPO, Minibatch, PPOConfig, minibatches, ppo_loss
+from visnav.agents.ppo import PPO, PPOConfig, ppo_loss
 from visnav.agents.rollout import rollout
 from visnav.agents.sb3 import EncoderExtractor
 
@@ -136,7 +137,8 @@ def full_batch(trainer: PPO) -> Minibatch:
     buffer, config = trainer.buffer, trainer.config
     advantages = torch.randn(config.num_steps, config.num_envs)
     returns = advantages.unsqueeze(-1) + buffer.values[:-1]
-    return next(minibatches(buffer, advantages, returns, 1, torch.Generator()))
+    normalise = config.normalise_advantages
+    return next(draws(buffer, advantages, returns, 1, torch.Generator(), normalise)).take()
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 0.02)])

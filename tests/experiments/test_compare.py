@@ -5,13 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
-import torch
 
 from visnav.agents.evaluate import interquartile_mean, stratified_interval
 from visnav.experiments import compare, train
 from visnav.perception.saved import CheckpointError
 
-torch.set_num_threads(1)
 ID, OTHER = "visnav/MiniGrid-Empty-5x5-v0", "visnav/MiniGrid-Empty-Random-5x5-v0"
 SMALL = [
     "--total-steps",

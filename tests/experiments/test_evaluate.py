@@ -7,7 +7,6 @@ import av
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 
 import visnav.envs
 from visnav.agents.evaluate import generalization_gap
@@ -20,7 +19,6 @@ from visnav.experiments.train import train
 from visnav.experiments.training import TrainConfig
 
 assert visnav.envs
-torch.set_num_threads(1)
 
 ID = "visnav/MiniGrid-Empty-Random-5x5-v0"
 ROOM = "#####\n#>..#\n#...#\n#..G#\n#####\n"

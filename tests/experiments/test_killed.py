@@ -28,7 +28,6 @@ import torch.utils.tensorboard
 from visnav.experiments import train
 from visnav.experiments.training import make_trainer, make_training_worlds
 
-torch.set_num_threads(1)
 words, moments = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 config = train.parse(words)
 make_trainer(config, make_training_worlds(config)).iterate()  # loads the kernels once, for all of the forks

@@ -1,0 +1,69 @@
+"""Batches shared by threads, each of which computes its rows from the first layer to the last.
+
+torch's own threads share every single operation and meet after it, spinning. Where anything else runs on the machine
+they wait for each other: a minibatch that took one thread 83 ms took two of them 12 s (experiments/JOURNAL.md). These
+meet once a batch.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+LEAST = 16  # rows of a share; with fewer, handing them over costs more than it saves
+
+_count = 1  # threads that share the work now
+_pool: ThreadPoolExecutor | None = None  # all but the caller's
+
+
+def _forget() -> None:
+    """A forked child has the pool, but none of its threads."""
+    global _count, _pool
+    _count, _pool = 1, None
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Within it `in_shares` uses as many threads as torch does now, and torch itself one in each of them."""
+    global _count, _pool
+    count = torch.get_num_threads()
+    if count == 1 or _count > 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    if _pool is None:
+        _pool = ThreadPoolExecutor(os.cpu_count(), "visnav", torch.set_num_threads, (1,))
+    _count = count
+    try:
+        yield
+    finally:
+        _count = 1
+        torch.set_num_threads(count)
+
+
+def in_shares(work: Callable[[slice], Result], units: int, rows: int) -> list[Result]:
+    """What `work` gives of each share, in order; the caller's thread does the first one.
+
+    Args:
+        work: takes the units of a share. Whether gradients are recorded is torch's default in all threads but the
+            caller's.
+        units: what is shared, such as worlds.
+        rows: of the whole batch, at least `units`.
+    """
+    count = max(1, min(_count, units, rows // LEAST))
+    first, *others = (slice(units * i // count, units * (i + 1) // count) for i in range(count))
+    if not others:
+        return [work(first)]
+    assert _pool
+    futures = [_pool.submit(work, share) for share in others]
+    try:
+        return [work(first), *(future.result() for future in futures)]
+    finally:
+        wait(futures)
