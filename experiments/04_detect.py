@@ -12,7 +12,6 @@ Things that show less than 32 pixels (their box) count neither for nor against, 
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,13 @@ from torch import Tensor
 
 from visnav.agents.policy import uses_bfloat16
 from visnav.experiments.labelling import FAMILIES, Family, Worlds
-from visnav.experiments.seeing import keep
-from visnav.experiments.story import GREEN, GREY, RED, Row, StoryConfig, new_figure, print_table, save
+from visnav.experiments.seeing import SeeingConfig, keep, teach
+from visnav.experiments.story import GREEN, GREY, RED, Row, new_figure, print_table, save
 from visnav.perception.colour import ColourDetector
 from visnav.perception.detection import Detector, detection_loss
 from visnav.perception.encoders import Pyramid
 from visnav.perception.labels import Labelled, Variation, gathered, labelled_batches
 from visnav.perception.metrics import THRESHOLDS, average_precision
-from visnav.perception.mlp import FitConfig, fit
 
 LEAST_AREA = 32.0  # pixels of a box that counts
 TAUGHT_AREA = 16.0  # pixels of a box that the network is taught to find
@@ -41,18 +39,6 @@ SHOWN_SCORE = 0.4
 
 
 @dataclass(frozen=True)
-class DetectConfig(StoryConfig):
-    """Detection."""
-
-    minibatches: int = 2000
-    """That each network learns from."""
-    batch_size: int = 48
-    """Pictures of a minibatch."""
-    save: Path | None = None
-    """Where the networks are kept; nowhere when None."""
-
-
-@dataclass(frozen=True)
 class Learned:
     """A network that was fitted to one family of worlds, and what it does on unseen ones."""
 
@@ -60,7 +46,13 @@ class Learned:
     judged: Labelled
     found: list[dict[str, Any]]
     precision: dict[int, np.ndarray]
+    """By thing: AP at each of THRESHOLDS."""
     baseline: dict[int, np.ndarray]
+
+    @property
+    def score(self) -> float:
+        """AP50, the mean over things."""
+        return float(np.mean([value[0] for value in self.precision.values()]))
 
 
 def things_of(family: Family, batch: Labelled) -> Labelled:
@@ -88,7 +80,7 @@ def detect(network: Detector, images: Tensor) -> list[dict[str, np.ndarray]]:
     return [{name: tensor.numpy() for name, tensor in boxes.items()} for boxes in found]
 
 
-def learn(name: str, config: DetectConfig) -> Learned:
+def learn(name: str, config: SeeingConfig) -> Learned:
     """Fit a network to a family of worlds, and judge it and the baseline."""
     family = FAMILIES[name]
 
@@ -98,15 +90,7 @@ def learn(name: str, config: DetectConfig) -> Learned:
     torch.manual_seed(config.seed)
     network = Detector(Pyramid((64, 64, 3), pool=True), len(family.things))
     source = labelled_batches(Worlds(family, "train", config.batch_size, 10 * config.seed), Variation(), config.seed)
-    epochs = min(20, config.minibatches)
-    fit(
-        network,
-        loss,
-        (things_of(family, batch) for batch in source),
-        [pictures("train", 240, 1)],
-        FitConfig(epochs, config.batch_size, config.minibatches // epochs, 3e-3, patience=epochs, seed=config.seed),
-        progress=f"detect, {name}",
-    )
+    teach(network, loss, (things_of(family, batch) for batch in source), pictures("train", 240, 1), 3e-3, config)
     example, judged = pictures("train", EXAMPLES, 2), pictures("test", JUDGED, 3)
     classes = [tuple(family.classes.index(one) for one in names) for names in family.things.values()]
     baseline = ColourDetector(
@@ -139,7 +123,7 @@ def rows_of(name: str, learned: Learned) -> list[Row]:
     return rows
 
 
-def draw(learned: dict[str, Learned], config: DetectConfig) -> None:
+def draw(learned: dict[str, Learned], config: SeeingConfig) -> None:
     """Unseen pictures with what is there (green) and what is found (red): a row of each family's with much to see."""
     columns = 6
     figure = new_figure(9, 1.75 * len(learned) + 0.3)
@@ -173,15 +157,14 @@ def _outline(box: list[float], color: str, width: float) -> Rectangle:
 
 def main(argv: list[str] | None = None) -> int:
     """Learn, print and draw; returns 0."""
-    config = tyro.cli(DetectConfig, description=__doc__, args=argv)
-    learned = {name: learn(name, config) for name in FAMILIES}
-    rows = [row for name, entry in learned.items() for row in rows_of(name, entry)]
-    print_table(f"{JUDGED:,} pictures of each, boxes of {LEAST_AREA:g} pixels and more", rows)
+    config = tyro.cli(SeeingConfig, description=__doc__, args=argv)
+    learned = {}
+    for name, family in FAMILIES.items():
+        entry = learned[name] = learn(name, config)
+        print_table(f"{JUDGED:,} pictures, boxes of {LEAST_AREA:g} pixels and more", rows_of(name, entry))
+        if config.save:
+            keep(config.save / name, entry.network, list(family.things), family.camera, entry.score)
     draw(learned, config)
-    if config.save:
-        for name, entry in learned.items():
-            ap50 = float(np.mean([value[0] for value in entry.precision.values()]))
-            keep(config.save / name, entry.network, list(FAMILIES[name].things), FAMILIES[name].camera, ap50)
     return 0
 
 

@@ -1,6 +1,5 @@
 """05 Segment: the class of every pixel, by a fully convolutional network, for pictures of any size.
 
-    python experiments/05_segment_worlds.py --start runs/detect     (goes on from the encoders that 04 has kept)
     python experiments/05_segment_worlds.py --save runs/segment     (keeps the networks, for `visnav train --encoder`)
 
 The same pictures, and the same pyramid of convolutions as in 04: down to an eighth of the picture's height, where it
@@ -13,50 +12,51 @@ Doors are one class, open or closed. Classes that fill less than 1 in 5,000 of t
 import itertools
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import tyro
-from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 from torch import Tensor
-from torch.nn import functional
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from visnav.agents.policy import uses_bfloat16
 from visnav.experiments.labelling import FAMILIES, Family, Worlds
-from visnav.experiments.seeing import keep
-from visnav.experiments.story import GREY, Row, StoryConfig, new_figure, print_table, save
+from visnav.experiments.panes import COLOURS, painted
+from visnav.experiments.seeing import SeeingConfig, keep, teach
+from visnav.experiments.story import GREY, Row, new_figure, print_table, save
 from visnav.perception.colour import ColourThreshold, PixelRegression
 from visnav.perception.encoders import Pyramid
 from visnav.perception.heads import Segmenter
 from visnav.perception.labels import Labelled, Variation, gathered, labelled_batches
-from visnav.perception.mlp import FitConfig, fit
-from visnav.perception.saved import load_maps
 
 JUDGED = 1500  # pictures
-SIZES = ((64, 64), (64, 64), (40, 80), (80, 56))  # pixels, of the pictures that it learns from in turn
+SIZES = ((64, 64), (64, 64), (40, 112), (80, 56))  # pixels, of the pictures that it learns from in turn
 OTHER_SIZE = (48, 96)  # of pictures that it is judged by, and did not learn from
 EXAMPLES = 1000  # pictures that the baselines are fitted to
 GENTLE = Variation(brightness=0.06, contrast=0.15, cast=0.06, noise=0.02, blur=0.1)  # colours still tell something
+DRAWN = 3  # pictures for each that it learns from
+IN_VIEW = 12  # pixels of a class that is in view
 LEAST_SHARE = 2e-4  # of the judged pixels; classes that show less are not judged
 NEEDED, AHEAD = 0.9, 0.15  # mIoU, and by how much the baselines are beaten
 
 
 @dataclass(frozen=True)
-class SegmentConfig(StoryConfig):
+class SegmentConfig(SeeingConfig):
     """Segmentation."""
 
-    minibatches: int = 6000
+    minibatches: int = 5000
     """That each network learns from."""
     batch_size: int = 32
     """Pictures of a minibatch."""
-    start: Path | None = None
-    """Where 04 has kept its networks (`--save`): their encoders go on learning. Fresh ones when None."""
-    save: Path | None = None
-    """Where the networks are kept; nowhere when None."""
+
+
+class Pictures(NamedTuple):
+    """Pictures with the surface that every pixel shows."""
+
+    images: Tensor  # (B, H, W, 3) uint8
+    surfaces: Tensor  # (B, H, W) uint8, places in the family's `surfaces`
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,15 @@ class Learned:
     """A network that was fitted to one family of worlds, and intersection over union by class on unseen ones."""
 
     network: Segmenter
-    judged: Labelled
+    judged: Pictures
     predicted: Tensor
     scores: dict[str, np.ndarray]
     """By method: (classes,), NaN where a class is hardly to be seen."""
+
+    @property
+    def score(self) -> float:
+        """The network's mIoU."""
+        return float(np.nanmean(self.scores["network"]))
 
 
 def loss(model: torch.nn.Module, batch: Any) -> Tensor:
@@ -78,13 +83,12 @@ def loss(model: torch.nn.Module, batch: Any) -> Tensor:
     """
     with torch.autocast("cpu", torch.bfloat16, enabled=uses_bfloat16("auto")):
         logits = model(batch.images)
-    truth = batch.semantic.long()
-    logits = logits.float()
-    true = functional.one_hot(truth, logits.shape[1]).movedim(-1, 1).float()
-    shares = logits.softmax(1)
-    both, total = (shares * true).sum((0, 2, 3)), (shares + true).sum((0, 2, 3))
-    seen = true.sum((0, 2, 3)) > 0
-    return functional.cross_entropy(logits, truth) + 1 - (2 * both[seen] / total[seen]).mean()
+    truth = batch.surfaces.flatten().long()  # (B * H * W,)
+    logs = logits.float().movedim(1, 0).flatten(1).log_softmax(0)  # (classes, B * H * W), much faster than by rows
+    right = logs.gather(0, truth[None])[0]
+    there = truth.bincount(minlength=len(logs))
+    both, total = torch.zeros(len(logs)).index_add(0, truth, right.exp()), logs.exp().sum(1) + there
+    return 1 - right.mean() - (2 * both / total)[there > 0].mean()
 
 
 @torch.no_grad()
@@ -102,10 +106,29 @@ def overlaps(predicted: Any, truth: Tensor, classes: int) -> np.ndarray:
     return np.where(share >= LEAST_SHARE, index.compute().numpy(), np.nan)
 
 
-def surfaces_of(family: Family, batch: Labelled) -> Labelled:
-    """The batch with the family's `surfaces` as classes of its pixels."""
+def surfaces_of(family: Family, batch: Labelled) -> Pictures:
+    """The pictures, with the family's surfaces in place of its classes."""
     table = torch.tensor(family.surface_of_class(), dtype=torch.uint8)
-    return batch._replace(semantic=table[batch.semantic.long()])
+    return Pictures(batch.images, table[batch.semantic.long()])
+
+
+def in_view(surfaces: Tensor, classes: int) -> Tensor:
+    """Whether each class is to be seen on each picture: (B, classes) bool, of pixels (B, H, W)."""
+    return torch.stack([(surfaces == label).flatten(1).sum(1) >= IN_VIEW for label in range(classes)], 1)
+
+
+def telling(pictures: Pictures, classes: int) -> Pictures:
+    """One in DRAWN pictures: half of them as they come, half the others with the rarest classes in view.
+
+    A box is on few pictures, a bare wall on many; but bare walls must be learned, too. A class counts as much as it
+    surprises, the negative logarithm of the share of pictures that it is on.
+    """
+    seen, numbers = in_view(pictures.surfaces, classes).float(), torch.arange(len(pictures.images))
+    surprise = seen @ -seen.mean(0).clamp(min=1 / len(seen)).log() + torch.rand(len(seen))  # and a little chance
+    as_they_come = numbers % (2 * DRAWN) == 0
+    others = numbers[~as_they_come][surprise[~as_they_come].argsort(descending=True)]
+    rows = torch.cat([numbers[as_they_come], others])[: len(numbers) // DRAWN]
+    return Pictures(pictures.images[rows], pictures.surfaces[rows])
 
 
 def of_size(family: Family, size: tuple[int, int]) -> dict[str, Any]:
@@ -119,47 +142,38 @@ def learn(name: str, config: SegmentConfig) -> Learned:
     family = FAMILIES[name]
     classes = len(family.surfaces)
 
-    def pictures(part: str, images: int, seed: int, **keywords: Any) -> Labelled:
+    def pictures(part: str, images: int, seed: int, **keywords: Any) -> Pictures:
         worlds = Worlds(family, part, 96, 10 * config.seed + seed, steps=20, **keywords)
         return surfaces_of(family, gathered(worlds, images))
 
     torch.manual_seed(config.seed)
     network = Segmenter(Pyramid((64, 64, 3), pool=True), classes)
-    if config.start:
-        load_maps(config.start / name, network.encoder)
     sources = [
         labelled_batches(
-            Worlds(family, "train", config.batch_size, 10 * config.seed + 5 + number, **of_size(family, size)),
+            Worlds(family, "train", DRAWN * config.batch_size, 10 * config.seed + 5 + number, **of_size(family, size)),
             GENTLE,
             10 * config.seed + number,
         )
         for number, size in enumerate(SIZES)
     ]
-    epochs = min(20, config.minibatches)
-    fit(
-        network,
-        loss,
-        (surfaces_of(family, next(source)) for source in itertools.cycle(sources)),
-        [pictures("train", 192, 1)],
-        FitConfig(epochs, config.batch_size, config.minibatches // epochs, 4e-3, patience=epochs, seed=config.seed),
-        progress=f"segment, {name}",
-    )
+    batches = (telling(surfaces_of(family, next(source)), classes) for source in itertools.cycle(sources))
+    teach(network, loss, batches, pictures("train", 192, 1), 4e-3, config)
     example, judged, other = (
         pictures("train", EXAMPLES, 2),
         pictures("test", JUDGED, 3),
         pictures("test", JUDGED // 4, 4, **of_size(family, OTHER_SIZE)),
     )  # fmt: skip
-    images, semantic, unseen = example.images.numpy(), example.semantic.numpy(), judged.images.numpy()
+    images, semantic, unseen = example.images.numpy(), example.surfaces.numpy(), judged.images.numpy()
     by_colour, by_pixel = (
         ColourThreshold(images, semantic, classes),
         PixelRegression(images, semantic, seed=config.seed),
     )
     predicted = segment(network, judged.images)
     scores = {
-        "network": overlaps(predicted, judged.semantic, classes),
-        "another size": overlaps(segment(network, other.images), other.semantic, classes),
-        "colour": overlaps(by_colour.segment(unseen), judged.semantic, classes),
-        "logistic": overlaps(by_pixel.segment(unseen), judged.semantic, classes),
+        "network": overlaps(predicted, judged.surfaces, classes),
+        "another size": overlaps(segment(network, other.images), other.surfaces, classes),
+        "colour": overlaps(by_colour.segment(unseen), judged.surfaces, classes),
+        "logistic": overlaps(by_pixel.segment(unseen), judged.surfaces, classes),
     }
     return Learned(network, judged, predicted, scores)
 
@@ -187,38 +201,27 @@ def rows_of(name: str, learned: Learned) -> list[Row]:
     return rows
 
 
-def colours_of(name: str) -> ListedColormap:
-    """A colour for each class of a family."""
-    shades = {
-        "grid": ["#dfe3ea", "#8d99ae", "#4a5568", "#f4a261", "#e9c46a", "#d1495b", "#2f6690", "#2a9d6f", "#7b2d26"],
-        "roads": ["#cfe2f3", "#2a9d6f", "#4a5568", "#8d99ae", "#ffffff", "#e9c46a", "#d1495b", "#2f6690", "#f4a261"],
-    }  # fmt: skip
-    return ListedColormap(shades[name])
-
-
 def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
     """Unseen pictures, their true classes, and the predicted ones: of each family, those with most classes."""
     columns = 6
     figure = new_figure(9, 5.3 * len(learned))
     parts = figure.subfigures(len(learned), 1, squeeze=False)[:, 0]
     for part, (name, entry) in zip(parts, learned.items(), strict=True):
-        colours, names = colours_of(name), FAMILIES[name].surfaces
-        variety = torch.stack([(entry.judged.semantic == k).flatten(1).sum(1) > 40 for k in range(len(names))]).sum(0)
-        order = torch.argsort(variety, descending=True, stable=True)[: 4 * columns : 4].tolist()
+        images, truth, predicted = entry.judged.images, entry.judged.surfaces, entry.predicted
+        names = FAMILIES[name].surfaces
+        order = torch.argsort(in_view(truth, len(names)).sum(1), descending=True, stable=True)[: 4 * columns : 4]
         panels = part.subplots(3, columns)
-        for column, image in enumerate(order):
-            panels[0, column].imshow(entry.judged.images[image].numpy(), interpolation="nearest")
-            for row, mask in ((1, entry.judged.semantic[image].numpy()), (2, entry.predicted[image].numpy())):
-                panels[row, column].imshow(
-                    mask, cmap=colours, vmin=-0.5, vmax=len(names) - 0.5, interpolation="nearest"
-                )
-        for panel in panels.flat:
-            panel.set(xticks=[], yticks=[])
-            panel.spines[:].set_color(GREY)
-        for row, title in enumerate(("picture", "true", "predicted")):
-            panels[row, 0].set_ylabel(title)
-        shown = np.unique(torch.cat([entry.judged.semantic[order], entry.predicted[order]]).numpy())
-        handles = [Patch(facecolor=colours(k), edgecolor=GREY, label=names[k]) for k in shown.tolist()]
+        for image, column in zip(order, panels.T, strict=True):
+            masks = (painted(classes[image].numpy(), names) for classes in (truth, predicted))
+            for panel, pixels in zip(column, (images[image].numpy(), *masks), strict=True):
+                panel.imshow(pixels, interpolation="nearest")
+                panel.set(xticks=[], yticks=[])
+                panel.spines[:].set_color(GREY)
+        for panel, title in zip(panels[:, 0], ("picture", "true", "predicted"), strict=True):
+            panel.set_ylabel(title)
+        shown = [names[label] for label in torch.cat([truth[order], predicted[order]]).unique().tolist()]
+        colours = {name: "#{:02x}{:02x}{:02x}".format(*COLOURS[name]) for name in shown}
+        handles = [Patch(facecolor=colour, edgecolor=GREY, label=name) for name, colour in colours.items()]
         part.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=7.5, handlelength=1.2)
     save(figure, config.figure_of(__file__))
 
@@ -226,14 +229,13 @@ def draw(learned: dict[str, Learned], config: SegmentConfig) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Learn, print and draw; returns 0."""
     config = tyro.cli(SegmentConfig, description=__doc__, args=argv)
-    learned = {name: learn(name, config) for name in FAMILIES}
-    rows = [row for name, entry in learned.items() for row in rows_of(name, entry)]
-    print_table(f"{JUDGED:,} pictures of each, all pixels together", rows)
+    learned = {}
+    for name, family in FAMILIES.items():
+        entry = learned[name] = learn(name, config)
+        print_table(f"{JUDGED:,} pictures, all pixels together", rows_of(name, entry))
+        if config.save:
+            keep(config.save / name, entry.network, list(family.surfaces), family.camera, entry.score)
     draw(learned, config)
-    if config.save:
-        for name, entry in learned.items():
-            miou = float(np.nanmean(entry.scores["network"]))
-            keep(config.save / name, entry.network, list(FAMILIES[name].surfaces), FAMILIES[name].camera, miou)
     return 0
 
 

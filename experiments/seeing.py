@@ -1,17 +1,58 @@
-"""Networks that learned to see, kept in folders: 04 and 05 write them, training and the viewer read them."""
+"""Networks that learn to see: how 04 and 05 teach and keep them, and how training and the viewer read them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from visnav.experiments.panes import DETECTS, SEGMENTS
+from visnav.experiments.story import StoryConfig
 from visnav.perception.detection import Detector
 from visnav.perception.encoders import ENCODERS
 from visnav.perception.heads import Segmenter
+from visnav.perception.mlp import Batch, FitConfig, Loss, fit
 from visnav.perception.saved import NETWORK, CheckpointError, give_weights, load_network, save_network
 
 HEADS: dict[str, type[Detector] | type[Segmenter]] = {DETECTS: Detector, SEGMENTS: Segmenter}
+
+
+@dataclass(frozen=True)
+class SeeingConfig(StoryConfig):
+    """A page on which a network of each family of worlds learns to see."""
+
+    minibatches: int = 2000
+    """That each network learns from."""
+    batch_size: int = 48
+    """Pictures of a minibatch."""
+    save: Path | None = None
+    """Where the networks are kept; nowhere when None."""
+
+
+def teach(
+    network: Detector | Segmenter,
+    loss: Loss,
+    batches: Iterable[Batch],
+    validation: Batch,
+    learning_rate: float,
+    config: SeeingConfig,
+) -> None:
+    """Fit a network to so many of endless batches as the config says, and leave it in `eval` mode.
+
+    The validation is looked at 20 times, or after every minibatch if there are fewer, and the best weights stay.
+    """
+    epochs = min(20, config.minibatches)
+    fit(
+        network,
+        loss,
+        batches,
+        [validation],
+        FitConfig(
+            epochs, config.batch_size, config.minibatches // epochs, learning_rate, patience=epochs, seed=config.seed
+        ),
+        progress=type(network).__name__,
+    )
 
 
 def keep(folder: Path, network: Detector | Segmenter, classes: list[str], camera: dict[str, Any], score: float) -> None:

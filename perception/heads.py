@@ -48,7 +48,9 @@ class UpsamplingHead(nn.Module):
 class SegmentationHead(nn.Module):
     """A class for every pixel, from the maps of all stages of a Pyramid: fully convolutional, for images of any size.
 
-    The expanding path of U-Net (Ronneberger et al. 2015, arXiv:1505.04597). From the coarsest stage up: a 1×1
+    First two dilated convolutions look 2, then 4 cells of the coarsest stage around, and what they find is added (as
+    in DeepLab, Chen et al. 2017, arXiv:1706.05587): what a large plain surface is can only be told from afar. Then the
+    expanding path of U-Net (Ronneberger et al. 2015, arXiv:1505.04597). From the coarsest stage up: a 1×1
     convolution to the width of the next finer stage, every number repeated in 2×2 pixels, that stage's maps added
     (as LinkNet does, Chaurasia and Culurciello 2017, arXiv:1707.03718, at half the cost of U-Net's concatenation),
     one 3×3 convolution. Where a side of the finer maps is odd, the last repeated row or column is left out, so that
@@ -61,7 +63,13 @@ class SegmentationHead(nn.Module):
 
     def __init__(self, channels: Sequence[int], outputs: int) -> None:
         super().__init__()
-        pairs = list(zip(channels[1:], channels[:-1], strict=True))
+        pairs, coarsest = list(zip(channels[1:], channels[:-1], strict=True)), channels[-1]
+        self.around = nn.Sequential(
+            nn.Conv2d(coarsest, coarsest, 3, padding=2, dilation=2),
+            nn.ReLU(),
+            nn.Conv2d(coarsest, coarsest, 3, padding=4, dilation=4),
+            nn.ReLU(),
+        )
         self.narrow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for coarse, fine in pairs)
         self.blend = nn.ModuleList(nn.Conv2d(fine, fine, 3, padding=1) for _, fine in pairs)
         self.classify = nn.Conv2d(channels[0], outputs, 1)
@@ -69,7 +77,7 @@ class SegmentationHead(nn.Module):
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:
         """Logits (B, outputs, H, W) from maps (B, channels[k], ⌈H / 2ᵏ⌉, ⌈W / 2ᵏ⌉), k = 0, 1, …"""
-        maps = stages[-1]
+        maps = stages[-1] + self.around(stages[-1])
         for k in reversed(range(len(self.narrow))):
             height, width = stages[k].shape[-2:]
             raised = F.interpolate(self.narrow[k](maps), scale_factor=2.0)[..., :height, :width]

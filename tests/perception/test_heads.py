@@ -46,10 +46,18 @@ def test_images_of_any_size_are_segmented_at_their_own_size(size: tuple[int, int
 def test_what_lies_to_the_right_and_below_does_not_change_what_is_seen_far_from_it() -> None:
     """A cut image is segmented as the whole one, but near the cut: numbers stay over the pixels they are from."""
     network = segmenter()
-    images = torch.randint(0, 256, (1, 160, 160, 3), dtype=torch.uint8)
-    whole, cut = network(images), network(images[:, :131, :123])
+    images = torch.randint(0, 256, (1, 208, 208, 3), dtype=torch.uint8)
+    whole, cut = network(images), network(images[:, :179, :171])
     torch.testing.assert_close(cut[..., :80, :80], whole[..., :80, :80])
-    assert (cut - whole[..., :131, :123]).abs().max() > 1e-3
+    assert (cut - whole[..., :179, :171]).abs().max() > 1e-3
+
+
+def test_every_pixel_of_a_small_image_tells_on_all_of_it() -> None:
+    images = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    changed = images.clone()
+    changed[:, :8, :8] ^= 255
+    network = segmenter()
+    assert (network(images) != network(changed))[..., 56:, 56:].any(1).all()
 
 
 def test_every_stage_reaches_every_class() -> None:

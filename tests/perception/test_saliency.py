@@ -50,9 +50,12 @@ def test_grad_cam_of_a_frozen_network_leaves_gradients_and_modules_alone() -> No
 def test_grad_cam_of_a_segmenters_class_is_of_the_last_stage() -> None:
     torch.manual_seed(0)
     network = Segmenter(Pyramid((64, 72, 3), pool=True), 4)
-    heat = grad_cam(lambda seen: network(seen)[:, 2].mean((1, 2)), network.encoder.maps[-1], pictures())
-    assert heat.shape == (3, 64, 72)
-    assert heat.max() > 0
+    for_it, against_it = (
+        grad_cam(lambda seen, sign=sign: sign * network(seen)[:, 2].mean((1, 2)), network.encoder.maps[-1], pictures())
+        for sign in (1, -1)
+    )
+    assert for_it.shape == (3, 64, 72)
+    assert (for_it + against_it).min() > 0
 
 
 def test_a_score_that_does_not_come_from_the_layer_is_refused() -> None:
