@@ -13,6 +13,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -172,15 +173,22 @@ def process(name: str) -> Iterator[Play | None]:
 
 
 def own_share() -> float:
-    """Share of a training's time that is not in the worlds, the policy, its gradients or the optimiser, in percent."""
-    trainer, spent = our_trainer(), 0.0
+    """Share of a training's time that is not in the worlds, the policy, its gradients or the optimiser, in percent.
+
+    Of threads that share a minibatch one at least is in them at a time that does not count.
+    """
+    trainer, spent, busy, begin, lock = our_trainer(), 0.0, 0, 0.0, threading.Lock()
 
     def timed(function: Callable) -> Callable:
         def call(*args: Any, **keywords: Any) -> Any:
-            nonlocal spent
-            begin = time.perf_counter()
+            nonlocal spent, busy, begin
+            with lock:
+                begin = time.perf_counter() if busy == 0 else begin
+                busy += 1
             result = function(*args, **keywords)
-            spent += time.perf_counter() - begin
+            with lock:
+                busy -= 1
+                spent += time.perf_counter() - begin if busy == 0 else 0.0
             return result
 
         return call
@@ -189,15 +197,15 @@ def own_share() -> float:
     trainer.envs.step = timed(trainer.envs.step)  # type: ignore[method-assign]
     trainer.policy.forward = timed(trainer.policy.forward)  # type: ignore[method-assign]
     trainer.optimizer.step = timed(trainer.optimizer.step)  # type: ignore[method-assign]
-    backward = torch.Tensor.backward
-    torch.Tensor.backward = timed(backward)  # type: ignore[method-assign]
+    differentiate = torch.autograd.grad
+    torch.autograd.grad = timed(differentiate)
     try:
         start = time.perf_counter()
         for _ in range(SHARE_UPDATES):
             trainer.iterate()
         return 100 * (1 - spent / (time.perf_counter() - start))
     finally:
-        torch.Tensor.backward = backward  # type: ignore[method-assign]
+        torch.autograd.grad = differentiate
 
 
 def main(name: str) -> None:
