@@ -26,7 +26,8 @@ def _forget() -> None:
     _count, _pool = 1, None
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
