@@ -124,7 +124,7 @@ def strip(recorded: Sequence[Sequence[Screen]], columns: int = 7) -> np.ndarray:
     surface.fill(BACKGROUND)
     y = 0
     for episode in recorded:
-        heading = f"level {episode[0].fields['level']}: {episode[0].mission}"
+        heading = f"level {episode[0].fields['level']}" + (f": {episode[0].mission}" if episode[0].mission else "")
         surface.blit(written(heading, 20, TEXT), (GAP, y + 14))
         ending = written(episode[-1].banner, 20, GOOD if episode[-1].good else MUTED)
         surface.blit(ending, (width - GAP - ending.get_width(), y + 14))
