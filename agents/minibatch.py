@@ -42,12 +42,13 @@ class Draw:
     """What a minibatch is to be gathered from, in shares if need be.
 
     `index` (T, N) are flat rows t · worlds + n of the rollout, `worlds` (N,) whose they are; T is 1 without a memory.
-    `advantages` and `weights` are (T, N), `returns` of the rollout (T · worlds, streams), `lot` (N,).
+    `fresh`, `advantages` and `weights` are (T, N), `returns` of the rollout (T · worlds, streams), `lot` (N,).
     """
 
     buffer: RolloutBuffer
     index: Tensor
     worlds: Tensor
+    fresh: Tensor
     advantages: Tensor
     weights: Tensor
     returns: Tensor
@@ -66,7 +67,7 @@ class Draw:
         return Minibatch(
             observation=buffer.gather(rows),
             memory=buffer.memories[0][self.worlds[units]],
-            fresh=buffer.fresh(0, buffer.num_steps).flatten()[index],
+            fresh=self.fresh[:, units],
             actions=buffer.actions.flatten(0, 1)[rows],
             log_probs=buffer.log_probs.flatten()[rows],
             advantages=self.advantages[:, units].flatten(),
@@ -100,6 +101,7 @@ def draws(
     keeps_time = buffer.memories.shape[-1] > 0
     time = torch.arange(steps if keeps_time else 1).unsqueeze(1)
     flat_advantages, flat_returns = advantages.flatten(), returns.flatten(0, 1)
+    fresh = buffer.fresh(0, steps).flatten()
     taken = (~buffer.skipped[:-1]).flatten().float()
     units = worlds * ranks.count * (1 if keeps_time else steps)
     for part in torch.randperm(units, generator=generator).split(units // count):
@@ -110,11 +112,9 @@ def draws(
         weights, gains = taken[index], flat_advantages[index]
         if normalise:
             gains = normalised(gains, weights, ranks)
-        weights = weights / ranks.total(weights.sum()).clamp(
-            min=1
-        )  # a small minibatch may hold nothing but skipped rows
+        weights = weights / ranks.total(weights.sum()).clamp(min=1)  # of a few rows all may be skipped
         size = len(part) * len(index)
-        yield Draw(buffer, index, world, gains, weights, flat_returns, lots(len(part))[own], size)
+        yield Draw(buffer, index, world, fresh[index], gains, weights, flat_returns, lots(len(part))[own], size)
 
 
 def lots(count: int) -> Tensor:
