@@ -1,5 +1,6 @@
 """Minibatches: which rows of a rollout are learned from together, and what of them."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.rollout import RolloutBuffer
+from visnav.agents.threads import shares
 
 
 @dataclass(frozen=True)
@@ -39,41 +41,58 @@ class Minibatch:
 
 @dataclass(frozen=True)
 class Draw:
-    """What a minibatch is to be gathered from, in shares if need be.
+    """A minibatch before its observations are gathered, so that it can be taken in shares.
 
-    `index` (T, N) are flat rows t · worlds + n of the rollout, `worlds` (N,) whose they are; T is 1 without a memory.
-    `fresh`, `advantages` and `weights` are (T, N), `returns` of the rollout (T · worlds, streams), `lot` (N,).
+    `index` (T, N) are flat rows t · worlds + n of the rollout; T is 1 without a memory. `fresh`, `log_probs`,
+    `advantages` and `weights` are (T, N), `actions` (T, N, …), `returns` (T, N, streams), `memory` (N, units) and
+    `lot` (N,): of these rows what `Minibatch` says.
     """
 
     buffer: RolloutBuffer
     index: Tensor
-    worlds: Tensor
+    memory: Tensor
     fresh: Tensor
+    actions: Tensor
+    log_probs: Tensor
     advantages: Tensor
-    weights: Tensor
     returns: Tensor
+    weights: Tensor
     lot: Tensor
     size: int
 
-    @property
-    def units(self) -> int:
+    def __len__(self) -> int:
         """What it can be shared by: N."""
         return self.index.shape[1]
 
-    def take(self, units: slice = slice(None)) -> Minibatch:
-        """Gather a share of it, by default all."""
-        buffer, index = self.buffer, self.index[:, units]
-        rows = index.flatten()
-        return Minibatch(
-            observation=buffer.gather(rows),
-            memory=buffer.memories[0][self.worlds[units]],
+    def __getitem__(self, units: slice) -> "Draw":
+        """A share of it."""
+        return Draw(
+            buffer=self.buffer,
+            index=self.index[:, units],
+            memory=self.memory[units],
             fresh=self.fresh[:, units],
-            actions=buffer.actions.flatten(0, 1)[rows],
-            log_probs=buffer.log_probs.flatten()[rows],
-            advantages=self.advantages[:, units].flatten(),
-            returns=self.returns[rows],
-            weights=self.weights[:, units].flatten(),
-            lot=self.lot[units].repeat(len(index)),
+            actions=self.actions[:, units],
+            log_probs=self.log_probs[:, units],
+            advantages=self.advantages[:, units],
+            returns=self.returns[:, units],
+            weights=self.weights[:, units],
+            lot=self.lot[units],
+            size=self.size,
+        )
+
+    def gather(self) -> Minibatch:
+        """The rows themselves, with what the policy saw."""
+        rows = self.index.flatten()
+        return Minibatch(
+            observation=self.buffer.gather(rows),
+            memory=self.memory,
+            fresh=self.fresh,
+            actions=self.actions.flatten(0, 1),
+            log_probs=self.log_probs.flatten(),
+            advantages=self.advantages.flatten(),
+            returns=self.returns.flatten(0, 1),
+            weights=self.weights.flatten(),
+            lot=self.lot.repeat(len(self.index)),
             size=self.size,
         )
 
@@ -89,32 +108,52 @@ def draws(
 ) -> Iterator[Draw]:
     """One pass over the rollout, shuffled, in `count` minibatches, of which this rank has its rows.
 
-    With a memory a minibatch is made of whole worlds.
+    With a memory a minibatch is made of whole worlds. All but the images is gathered for the whole pass at once.
 
     Args:
         advantages: (T, N).
         returns: (T, N, streams), targets of the values.
+        count: must divide the worlds of all ranks, without a memory their steps.
         generator: of the order; the same in every rank.
         normalise: whether the advantages of a minibatch are to have mean 0 and deviation 1.
     """
     steps, worlds = advantages.shape
     keeps_time = buffer.memories.shape[-1] > 0
     time = torch.arange(steps if keeps_time else 1).unsqueeze(1)
-    flat_advantages, flat_returns = advantages.flatten(), returns.flatten(0, 1)
-    fresh = buffer.fresh(0, steps).flatten()
-    taken = (~buffer.skipped[:-1]).flatten().float()
     units = worlds * ranks.count * (1 if keeps_time else steps)
-    for part in torch.randperm(units, generator=generator).split(units // count):
-        step, world = part // (worlds * ranks.count), part % (worlds * ranks.count)
-        own = world // worlds == ranks.rank
-        step, world = step[own], world[own] - ranks.rank * worlds
-        index = (time + step) * worlds + world
-        weights, gains = taken[index], flat_advantages[index]
-        if normalise:
-            gains = normalised(gains, weights, ranks)
-        weights = weights / ranks.total(weights.sum()).clamp(min=1)  # of a few rows all may be skipped
-        size = len(part) * len(index)
-        yield Draw(buffer, index, world, fresh[index], gains, weights, flat_returns, lots(len(part))[own], size)
+    size = units // count
+    order = torch.randperm(units, generator=generator)
+    own = (order % (worlds * ranks.count)) // worlds == ranks.rank
+    part = (torch.arange(units) // size)[own]
+    step, world = order[own] // (worlds * ranks.count), order[own] % worlds
+    index = (time + step) * worlds + world
+
+    weights = (~buffer.skipped[:-1]).flatten().float()[index]
+    gains = advantages.flatten()[index]
+    if normalise:
+        gains = normalised(gains, weights, part, count, ranks)
+    weights = weights / totals(weights, part, count, ranks).clamp(min=1)[part]  # of a few rows all may be skipped
+    whole = Draw(
+        buffer=buffer,
+        index=index,
+        memory=buffer.memories[0][world],
+        fresh=buffer.fresh(0, steps).flatten()[index],
+        actions=buffer.actions.flatten(0, 1)[index],
+        log_probs=buffer.log_probs.flatten()[index],
+        advantages=gains,
+        returns=returns.flatten(0, 1)[index],
+        weights=weights,
+        lot=lots(size).repeat(count)[own],
+        size=size * len(time),
+    )
+    ends = part.bincount(minlength=count).cumsum(0).tolist()
+    for begin, end in itertools.pairwise([0, *ends]):
+        yield whole[begin:end]
+
+
+def gathered(draw: Draw) -> list[Minibatch]:
+    """A share for each thread."""
+    return [draw[units].gather() for units in shares(len(draw), draw.index.numel())]
 
 
 def lots(count: int) -> Tensor:
@@ -122,8 +161,14 @@ def lots(count: int) -> Tensor:
     return torch.arange(count) / count
 
 
-def normalised(advantages: Tensor, weights: Tensor, ranks: Ranks = ALONE) -> Tensor:
-    """Advantages with mean 0 and (unbiased) deviation 1 over the rows of weight 1, of all ranks."""
-    count = ranks.total(weights.sum()).clamp(min=2)
-    centred = advantages - ranks.total((advantages * weights).sum()) / count
-    return centred / ((ranks.total((centred**2 * weights).sum()) / (count - 1)).sqrt() + 1e-8)
+def totals(values: Tensor, part: Tensor, count: int, ranks: Ranks = ALONE) -> Tensor:
+    """(count,) sums of values (T, N) over steps and over the columns of each part, of all ranks; `part` (N,) int64."""
+    return ranks.total(torch.zeros(count).index_add_(0, part, values.sum(0)))
+
+
+def normalised(advantages: Tensor, weights: Tensor, part: Tensor, count: int, ranks: Ranks = ALONE) -> Tensor:
+    """Advantages (T, N) with mean 0 and (unbiased) deviation 1 over the rows of weight 1 of each part, of all ranks."""
+    rows = totals(weights, part, count, ranks).clamp(min=2)
+    centred = advantages - (totals(advantages * weights, part, count, ranks) / rows)[part]
+    squares = totals(centred**2 * weights, part, count, ranks)
+    return centred / ((squares / (rows - 1)).sqrt() + 1e-8)[part]

@@ -18,11 +18,11 @@ from visnav.agents.allocator import keep_freed_memory
 from visnav.agents.auxiliary import Auxiliary, without
 from visnav.agents.curiosity import Counting, Curiosity, Distillation
 from visnav.agents.distributions import Distribution, Noise
-from visnav.agents.minibatch import Draw, Minibatch, draws
+from visnav.agents.minibatch import Minibatch, draws, gathered
 from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.rollout import EPISODES, EpisodeStatistics, ReturnScale, RolloutBuffer, gae, is_image, rollout
-from visnav.agents.threads import in_shares, sharing
+from visnav.agents.threads import in_threads, meanwhile, sharing
 from visnav.agents.worlds import Worlds
 
 
@@ -104,24 +104,17 @@ def ppo_loss(policy: ActorCritic, batch: Minibatch, config: PPOConfig) -> tuple[
     distribution, values, _ = policy(batch.observation, batch.memory, batch.fresh)
     log_ratio = distribution.log_prob(batch.actions) - batch.log_probs
     ratio, advantages = log_ratio.exp(), batch.advantages
-    surrogate = torch.minimum(ratio * advantages, ratio.clamp(1 - config.clip, 1 + config.clip) * advantages)
-
-    def mean(rows: Tensor) -> Tensor:
-        return (rows * batch.weights).sum()
-
-    policy_loss = -mean(surrogate)
-    value_loss = 0.5 * mean(((values - batch.returns) ** 2).sum(1))
-    entropy = mean(distribution.entropy())
-    loss = policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy
+    rows = {
+        "policy_loss": -torch.minimum(ratio * advantages, ratio.clamp(1 - config.clip, 1 + config.clip) * advantages),
+        "value_loss": 0.5 * (values - batch.returns).square().sum(1),
+        "entropy": distribution.entropy(),
+    }
     with torch.no_grad():
-        report = {
-            "policy_loss": policy_loss,
-            "value_loss": value_loss,
-            "entropy": entropy,
-            "approx_kl": mean(ratio - 1 - log_ratio),  # http://joschu.net/blog/kl-approx.html, k3
-            "clip_fraction": mean(((ratio - 1).abs() > config.clip).float()),
-        }
-    return loss, {name: value.detach() for name, value in report.items()}
+        rows["approx_kl"] = ratio - 1 - log_ratio  # http://joschu.net/blog/kl-approx.html, k3
+        rows["clip_fraction"] = ((ratio - 1).abs() > config.clip).float()
+    means = torch.stack(tuple(rows.values())) @ batch.weights
+    loss = means[:3] @ torch.tensor([1.0, config.value_coef, -config.entropy_coef])
+    return loss, dict(zip(rows, means.detach(), strict=True))
 
 
 class PPO:
@@ -267,34 +260,37 @@ class PPO:
         """
         config, ranks = self.config, self.ranks
         learned = [parameter for parameter in self.optimizer.param_groups[0]["params"] if parameter.requires_grad]
+        passes = config.minibatches, self.generator, config.normalise_advantages, ranks
+        order = [draw for _ in range(config.epochs) for draw in draws(self.buffer, advantages, returns, *passes)]
         reports, norms = [], []
-        for _ in range(config.epochs):
-            passes = config.minibatches, self.generator, config.normalise_advantages, ranks
-            for draw in draws(self.buffer, advantages, returns, *passes):
-                report = self._differentiate(draw, learned)
-                ranks.add_gradients(learned)
-                norms.append(nn.utils.clip_grad_norm_(learned, config.max_grad_norm))
-                self.optimizer.step()
-                reports.append(torch.stack(list(report.values())))
+        shares = gathered(order[0])
+        for following in [*order[1:], None]:
+            names, figures = self._differentiate(shares, learned)
+            prepared = meanwhile(lambda draw=following: gathered(draw) if draw is not None else [])
+            ranks.add_gradients(learned)
+            norms.append(nn.utils.clip_grad_norm_(learned, config.max_grad_norm))
+            self.optimizer.step()
+            reports.append(figures)
+            shares = prepared()
         means = ranks.total(torch.stack(reports)).mean(0)
-        return {**dict(zip(report, means, strict=True)), "grad_norm": torch.stack(norms).mean()}
+        return {**dict(zip(names, means, strict=True)), "grad_norm": torch.stack(norms).mean()}
 
-    def _differentiate(self, draw: Draw, learned: list[nn.Parameter]) -> dict[str, Tensor]:
-        """Give the parameters the gradients of a minibatch's loss, in shares, and return what to report of it."""
+    def _differentiate(self, shares: list[Minibatch], learned: list[nn.Parameter]) -> tuple[tuple[str, ...], Tensor]:
+        """Give the parameters the gradients of a minibatch's loss; names and values of what to report."""
 
-        def work(units: slice) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
-            loss, report = self.loss(draw.take(units))
+        def work(share: Minibatch) -> tuple[tuple[Tensor, ...], tuple[str, ...], Tensor]:
+            loss, report = self.loss(share)
             gradients = torch.autograd.grad(loss, learned, allow_unused=True, materialize_grads=True)
-            return gradients, {name: value.detach() for name, value in report.items()}
+            return gradients, tuple(report), torch.stack(tuple(report.values())).detach()
 
-        (sums, report), *others = in_shares(work, draw.units, draw.index.numel())
-        for gradients, figures in others:
+        (sums, names, figures), *others = in_threads(work, shares)
+        for gradients, _, more in others:
             torch._foreach_add_(sums, gradients)
-            report = {name: value + figures[name] for name, value in report.items()}
+            figures += more
         for parameter, gradient in zip(learned, sums, strict=True):
             same_order = gradient.stride() == parameter.stride()  # in memory, which Adam takes for granted
             parameter.grad = gradient if same_order else torch.empty_like(parameter).copy_(gradient)
-        return report
+        return names, figures
 
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """What a minibatch's optimiser step lowers, and what to report of it; of a share of one, its part of both."""

@@ -6,14 +6,14 @@ meet once a batch.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
-Result = TypeVar("Result")
+Item, Result = TypeVar("Item"), TypeVar("Result")
 LEAST = 16  # rows of a share; with fewer, handing them over costs more than it saves
 
 _count = 1  # threads that share the work now
@@ -49,22 +49,37 @@ def sharing() -> Iterator[None]:
         torch.set_num_threads(count)
 
 
-def in_shares(work: Callable[[slice], Result], units: int, rows: int) -> list[Result]:
-    """What `work` gives of each share, in order; the caller's thread does the first one.
-
-    Args:
-        work: takes the units of a share. Whether gradients are recorded is torch's default in all threads but the
-            caller's.
-        units: what is shared, such as worlds.
-        rows: of the whole batch, at least `units`.
-    """
+def shares(units: int, rows: int) -> list[slice]:
+    """The units, such as worlds, in a share for each thread; `rows`, at least `units`, are those of the whole batch."""
     count = max(1, min(_count, units, rows // LEAST))
-    first, *others = (slice(units * i // count, units * (i + 1) // count) for i in range(count))
+    return [slice(units * i // count, units * (i + 1) // count) for i in range(count)]
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """What `work` gives of each item, at most one a thread, in order; the caller's thread does the first one.
+
+    Whether gradients are recorded is torch's default in all threads but the caller's.
+    """
+    first, *others = items
     if not others:
         return [work(first)]
     assert _pool
-    futures = [_pool.submit(work, share) for share in others]
+    futures = [_pool.submit(work, item) for item in others]
     try:
         return [work(first), *(future.result() for future in futures)]
-    finally:
+    except BaseException:
         wait(futures)
+        raise
+
+
+def in_shares(work: Callable[[slice], Result], units: int, rows: int) -> list[Result]:
+    """`in_threads` of `shares`."""
+    return in_threads(work, shares(units, rows))
+
+
+def meanwhile(work: Callable[[], Result]) -> Callable[[], Result]:
+    """Begin work in a thread that is idle, if there are several; calling what it returns gives the result."""
+    if _count == 1:
+        return work
+    assert _pool
+    return _pool.submit(work).result

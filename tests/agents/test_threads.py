@@ -14,7 +14,7 @@ from visnav.agents.auxiliary import LabelLoss
 from visnav.agents.evaluate import evaluate
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, PPOConfig
-from visnav.agents.threads import in_shares, sharing
+from visnav.agents.threads import in_shares, meanwhile, sharing
 
 assert visnav.envs
 ID = "visnav/MiniGrid-Empty-Random-5x5-v0"
@@ -88,6 +88,21 @@ def test_shares_cover_a_batch() -> None:
     torch.set_num_threads(1)
     with sharing():
         assert in_shares(lambda units: units, 100, 100) == [slice(0, 100)]
+
+
+@pytest.mark.usefixtures("torch_threads")
+def test_what_is_done_meanwhile_runs_beside_the_caller() -> None:
+    def work() -> int:
+        met.wait(timeout=60)
+        return threading.get_ident()
+
+    met = threading.Barrier(2)
+    torch.set_num_threads(2)
+    with sharing():
+        result = meanwhile(work)
+        met.wait(timeout=60)
+        assert result() != threading.get_ident()
+    assert meanwhile(threading.get_ident)() == threading.get_ident(), "without other threads it is done when asked for"
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
