@@ -151,8 +151,10 @@ def draws(
         yield whole[begin:end]
 
 
-def gathered(draw: Draw) -> list[Minibatch]:
-    """A share for each thread."""
+def gathered(draw: Draw | None) -> list[Minibatch]:
+    """A share for each thread; none of what is not there."""
+    if draw is None:
+        return []
     return [draw[units].gather() for units in shares(len(draw), draw.index.numel())]
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -266,7 +267,7 @@ class PPO:
         shares = gathered(order[0])
         for following in [*order[1:], None]:
             names, figures = self._differentiate(shares, learned)
-            prepared = meanwhile(lambda draw=following: gathered(draw) if draw is not None else [])
+            prepared = meanwhile(partial(gathered, following))
             ranks.add_gradients(learned)
             norms.append(nn.utils.clip_grad_norm_(learned, config.max_grad_norm))
             self.optimizer.step()

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import torch
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 LEAST = 16  # rows of a share; with fewer, handing them over costs more than it saves
 
 _count = 1  # threads that share the work now

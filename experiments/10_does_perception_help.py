@@ -8,6 +8,7 @@ The same worlds, through the agent's eyes under varied textures and light, the s
     rgb                  the picture alone: nobody says what is what
     rgb + auxiliary      the encoder also learns the class of every fourth pixel while the policy learns (--coefficient)
     pre-trained, frozen  it learned that before, in other worlds, and stays as it is
+    pre-trained, tuned   it learned that before, and goes on learning with the policy
     true segmentation    the policy is told the true class of every pixel: as much as perception could give
 
 They are judged on layouts and textures that none has seen: interquartile means over the seeds with 95 % bootstrap
@@ -34,7 +35,7 @@ from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.labelling import FAMILIES, Worlds
 from visnav.experiments.presets import preset
 from visnav.experiments.run import Run
-from visnav.experiments.story import BLUE, GREEN, GREY, RED, new_figure, save
+from visnav.experiments.story import BLUE, GREEN, GREY, RED, YELLOW, new_figure, save
 from visnav.experiments.train import train
 from visnav.experiments.training import TrainConfig
 from visnav.perception.encoders import ENCODERS
@@ -43,7 +44,13 @@ from visnav.perception.mlp import FitConfig, fit
 from visnav.perception.saved import NETWORK, save_network
 
 CAMERA = ("camera=first_person", "lighting=random", "noise=0.02")
-ARMS = {"rgb": GREY, "rgb + auxiliary": BLUE, "pre-trained, frozen": GREEN, "true segmentation": RED}
+ARMS = {
+    "rgb": GREY,
+    "rgb + auxiliary": BLUE,
+    "pre-trained, frozen": GREEN,
+    "pre-trained, tuned": YELLOW,
+    "true segmentation": RED,
+}
 JUDGED = {  # split and textures of the worlds that a policy is judged in
     "as in training": ("train", "train"),
     "unseen layouts": ("test", "train"),
@@ -135,6 +142,8 @@ def training(config: HelpConfig, arm: str, seed: int) -> TrainConfig:
             return replace(plain, auxiliary="segmentation", auxiliary_coef=config.coefficient)
         case "pre-trained, frozen":
             return replace(plain, pretrained=str(learn_to_see(config)), freeze_encoder=True)
+        case "pre-trained, tuned":
+            return replace(plain, pretrained=str(learn_to_see(config)))
         case "true segmentation":
             return replace(plain, env=(*plain.env, 'sensors=["semantic"]'))
     return plain
