@@ -8,11 +8,15 @@ from torch import Tensor
 
 from visnav.agents.distributions import Categorical, Noise
 from visnav.agents.policy import ONLY, ActorCritic, as_dict
+from visnav.agents.threads import sharing
 from visnav.perception.saliency import grad_cam
 
 
 class Actor:
     """Acts in a single environment, `gym.make(…)`, and keeps the frames that the policy's stack needs.
+
+    It computes in one thread: more of them wait for each other after every operation, a second an action where other
+    programs keep the cores busy.
 
     Args:
         greedy: take the most probable action (or the mean) instead of sampling.
@@ -29,6 +33,7 @@ class Actor:
         self.past: list[dict[str, Tensor]] = []
         self.memory = self.policy.start(1)
 
+    @sharing()
     @torch.no_grad()
     def act(self, observation: Any) -> tuple[int | np.ndarray, np.ndarray]:
         """An action for one observation, and the probabilities (n,) of all actions (empty for a Gaussian)."""
@@ -50,6 +55,7 @@ class Actor:
             return int(action), distribution.log_probs[0].exp().numpy()
         return action, np.zeros(0)
 
+    @sharing()
     def saliency(self) -> np.ndarray:
         """Where in the image the policy saw reason for its last action: Grad-CAM of its encoder's last maps.
 

@@ -6,13 +6,14 @@
     visnav benchmark --sections driving          (roads, beside EnvPool and highway-env)
     visnav benchmark --sections training         (PPO on two cores, beside Stable-Baselines3's)
     visnav benchmark --sections labels           (labelled pictures: rgb, semantic and boxes)
+    visnav benchmark --sections watch            (networks that find and outline, in a window nobody sees)
     visnav benchmark --sections threads,levels,start
     make benchmark                               (everything, with the peers installed)
 
 One frame is one step of one world with its observation; random actions (in `training` those of a policy that learns)
-and automatic resets are part of it. All but `threads` and `training` runs on one pinned core. Contestants take turns,
-and a ratio is the median of the ratios of the turns: absolute figures drift with the machine's clock and its
-neighbours, ratios within a turn hardly do.
+and automatic resets are part of it. All but `threads`, `training` and `watch` runs on one pinned core. Contestants
+take turns, and a ratio is the median of the ratios of the turns: absolute figures drift with the machine's clock and
+its neighbours, ratios within a turn hardly do.
 """
 
 import argparse
@@ -44,13 +45,15 @@ from visnav.experiments.benchmark_players import (
     single_player,
     visnav_batch,
     vizdoom_single,
+    watched,
 )
 from visnav.experiments.list import check_id
 
 DEFAULT_ID = "visnav/MiniGrid-DoorKey-8x8-v0"
 LEVELS_ID = "visnav/MiniGrid-Empty-Random-5x5-v0"  # short episodes, so that resets weigh most
 MAZE_ID = "visnav/Maze-PointGoal-9x9-v0"
-SECTIONS = ("frames", "peers", "first_person", "driving", "labels", "training", "threads", "levels", "start")
+SECTIONS = ("frames", "peers", "first_person", "driving", "labels", "training", "watch", "threads", "levels", "start")
+TWO_CORES = ("training", "watch", "threads")
 FIRST_PERSON_BATCH = 256
 DRIVING_IDS = (
     "highway-v0", "highway-fast-v0", "merge-v0", "roundabout-v0", "intersection-v0", "racetrack-v0", "parking-v0",
@@ -59,6 +62,9 @@ DRIVING_BATCH, DRIVING_LARGE_BATCH = 64, 256
 DRIVING_PICTURE = (64, 64)
 LABELLED_IDS = {"grid": "MiniGrid-KeyCorridorS4R3-v0", "roads": "highway-fast-v0"}
 LABELS_BATCH = 128
+WATCHED_IDS = {"grid": "MiniGrid-Playground-v0", "roads": "highway-v0"}
+WATCHED_PANES = "camera,mask,predicted,boxes"
+SEEING = Path(__file__).with_name("trained") / "seeing"  # networks that the repository keeps
 STARTS = 5  # processes whose median is the warm start
 
 
@@ -273,6 +279,19 @@ def training(options: argparse.Namespace) -> Iterator[Row]:
     yield Row("training", "visnav, share of the trainer itself", trainers.WORLDS, trainers.own_share(), unit="%")
 
 
+def watch(options: argparse.Namespace) -> Iterator[Row]:
+    """Frames of `visnav watch` while one network finds things and another outlines them: four panes, drawn anew."""
+    os.environ["SDL_VIDEODRIVER"] = "dummy"
+    for family, env_id in WATCHED_IDS.items():
+        networks = [SEEING / kind / family for kind in ("segment", "detect")]
+        if not all(folder.exists() for folder in networks):
+            print(f"{SEEING}: not there; the repository has it", file=sys.stderr)
+            return
+        with watched(f"visnav/{env_id}", networks, WATCHED_PANES) as play:
+            (values,) = take_turns({env_id: play}, options.rounds, options.seconds).values()
+        yield Row("watch", f"visnav {env_id}, {WATCHED_PANES}", 1, median(values))
+
+
 def threads(options: argparse.Namespace) -> Iterator[Row]:
     """Two threads against one."""
     if batch.available_cpus() < 2:
@@ -327,6 +346,7 @@ RUN = {
     "driving": driving,
     "labels": labels,
     "training": training,
+    "watch": watch,
     "threads": threads,
     "levels": levels,
     "start": start,
@@ -387,7 +407,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = []
     for name in options.sections:
         print(f"\n{name}: {(RUN[name].__doc__ or '').splitlines()[0]}")
-        with pinned(2 if name in ("threads", "training") else 1):
+        with pinned(2 if name in TWO_CORES else 1):
             for row in RUN[name](options):
                 rows.append(row)
                 print(line(row), flush=True)

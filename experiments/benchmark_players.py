@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import gymnasium as gym
 import numpy as np
 
 from visnav.envs.grid.world import World
+from visnav.envs.viewer import Viewer
+from visnav.experiments.watch import Show, make_panes, open_seer, open_target
 
 CHUNK = 64  # rows of random actions drawn beforehand
 
@@ -53,6 +56,23 @@ def single_player(env: gym.Env, chunk: int = CHUNK) -> Play:
         return chunk
 
     return play
+
+
+@contextmanager
+def watched(env_id: str, networks: Sequence[Path], panes: str) -> Iterator[Play]:
+    """`visnav watch` of random actions, as fast as it goes: a step, what the networks predict, and a frame."""
+    seers = [open_seer(folder) for folder in networks]
+    episode, choose = open_target(env_id, split="test", greedy=False, seed=0, **seers[0].camera)
+    with closing(episode.env), closing(Viewer(f"visnav watch {env_id}")) as viewer:
+        show = Show(episode, choose, seed=0, panes=make_panes(panes, episode, choose, seers))
+
+        def play() -> int:
+            show.advance()
+            viewer.show(show.screen())
+            viewer.keys(0)
+            return 1
+
+        yield play
 
 
 def minigrid_single(env_id: str, camera: str) -> Play | None:

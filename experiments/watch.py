@@ -229,15 +229,18 @@ def open_seer(folder: Path) -> Seer:
     """
     import torch  # which a window without networks does not need
 
+    from visnav.agents.threads import sharing
     from visnav.experiments.seeing import load
     from visnav.perception.detection import Detector
 
     network, values = load(folder)
 
+    @sharing()  # one thread, see visnav.agents.actor
     def classes_of(image: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             return network(torch.from_numpy(image)[None])[0].argmax(0).to(torch.uint8).numpy()
 
+    @sharing()
     def boxes_in(image: np.ndarray) -> np.ndarray:
         assert isinstance(network, Detector)
         return network.detect(torch.from_numpy(image)[None], least_score=SHOWN_SCORE)[0]["boxes"].numpy()

@@ -62,3 +62,16 @@ def test_saliency_of_continuous_actions_and_none_without_an_image() -> None:
     blind.act(np.zeros(6, np.float32))
     with pytest.raises(ValueError, match="needs a policy that sees rgb"):
         blind.saliency()
+
+
+def test_it_computes_in_one_thread_and_gives_torch_its_others_back() -> None:
+    player, met, before = actor(IMAGE, gym.spaces.Discrete(5)), [], torch.get_num_threads()
+    player.policy.register_forward_hook(lambda *_: met.append(torch.get_num_threads()))
+    try:
+        torch.set_num_threads(3)
+        player.act(IMAGE.sample())
+        player.saliency()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert met == [1, 1]

@@ -118,6 +118,20 @@ def test_labelled_pictures_are_counted_in_four_ways_of_both_families(tmp_path: P
     assert all(row["value"] > benchmark.LABELS_BATCH for row in rows)
 
 
+def test_the_window_is_measured_with_networks_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "rows.json"
+    assert benchmark.main(["--sections", "watch", "--json", str(path), *SHORT]) == 0
+    rows = json.loads(path.read_text())["rows"]
+    assert len(rows) == len(benchmark.WATCHED_IDS)
+    assert all(row["value"] > 1 for row in rows)
+    monkeypatch.setattr(benchmark, "SEEING", tmp_path / "nowhere")
+    assert benchmark.main(["--sections", "watch", *SHORT]) == 0
+    assert "nowhere: not there" in capsys.readouterr().err
+
+
 @pytest.mark.peer
 @pytest.mark.slow
 def test_training_is_measured_beside_stable_baselines3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,7 +161,10 @@ def test_an_id_that_the_original_lacks_has_no_peer() -> None:
     [
         (["--batch-sizes", "0"], "whole numbers"),
         (["--batch-sizes", "many"], "whole numbers"),
-        (["--sections", "speed"], "frames, peers, first_person, driving, labels, training, threads, levels, start"),
+        (
+            ["--sections", "speed"],
+            "frames, peers, first_person, driving, labels, training, watch, threads, levels, start",
+        ),
         (["--seconds", "0"], "greater than 0"),
     ],
 )
