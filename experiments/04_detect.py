@@ -127,7 +127,8 @@ def draw(learned: dict[str, Learned], config: SeeingConfig) -> None:
     """Unseen pictures with what is there (green) and what is found (red): a row of each family's with much to see."""
     columns = 6
     figure = new_figure(9, 1.75 * len(learned) + 0.3)
-    for panels, (name, entry) in zip(figure.subplots(len(learned), columns), learned.items(), strict=True):
+    panels_of = figure.subplots(len(learned), columns, squeeze=False)
+    for panels, (name, entry) in zip(panels_of, learned.items(), strict=True):
         things = list(FAMILIES[name].things)
         counted = (entry.judged.boxes[:, 2:] - entry.judged.boxes[:, :2]).prod(1) >= LEAST_AREA
         much = torch.bincount(entry.judged.owner[counted], minlength=len(entry.judged.images))
@@ -159,8 +160,9 @@ def main(argv: list[str] | None = None) -> int:
     """Learn, print and draw; returns 0."""
     config = tyro.cli(SeeingConfig, description=__doc__, args=argv)
     learned = {}
-    for name, family in FAMILIES.items():
-        entry = learned[name] = learn(name, config)
+    for name in config.families:
+        family, entry = FAMILIES[name], learn(name, config)
+        learned[name] = entry
         print_table(f"{JUDGED:,} pictures, boxes of {LEAST_AREA:g} pixels and more", rows_of(name, entry))
         if config.save:
             keep(config.save / name, entry.network, list(family.things), family.camera, entry.score)

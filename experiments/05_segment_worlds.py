@@ -230,8 +230,9 @@ def main(argv: list[str] | None = None) -> int:
     """Learn, print and draw; returns 0."""
     config = tyro.cli(SegmentConfig, description=__doc__, args=argv)
     learned = {}
-    for name, family in FAMILIES.items():
-        entry = learned[name] = learn(name, config)
+    for name in config.families:
+        family, entry = FAMILIES[name], learn(name, config)
+        learned[name] = entry
         print_table(f"{JUDGED:,} pictures, all pixels together", rows_of(name, entry))
         if config.save:
             keep(config.save / name, entry.network, list(family.surfaces), family.camera, entry.score)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from visnav.experiments.labelling import FAMILIES
 from visnav.experiments.panes import DETECTS, SEGMENTS
 from visnav.experiments.story import StoryConfig
 from visnav.perception.detection import Detector
@@ -26,8 +27,16 @@ class SeeingConfig(StoryConfig):
     """That each network learns from."""
     batch_size: int = 48
     """Pictures of a minibatch."""
+    families: tuple[str, ...] = tuple(FAMILIES)
+    """Of worlds, a network each."""
     save: Path | None = None
     """Where the networks are kept; nowhere when None."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = set(self.families) - set(FAMILIES)
+        if unknown or not self.families:
+            raise ValueError(f"families are of {', '.join(FAMILIES)}; got {', '.join(self.families) or 'none'}")
 
 
 def teach(

@@ -11,7 +11,7 @@ import torch
 from visnav.envs.driving.decor import TEXTURES
 from visnav.envs.levels import TEST_SHARE
 from visnav.experiments.labelling import FAMILIES, Worlds
-from visnav.experiments.seeing import keep, load
+from visnav.experiments.seeing import SeeingConfig, keep, load
 from visnav.experiments.story import print_table
 from visnav.perception.colour import ColourDetector, ColourThreshold, PixelRegression
 from visnav.perception.detection import Detector
@@ -134,6 +134,15 @@ def test_the_least_learning_prints_its_table_and_draws_its_figure(
         for family in FAMILIES:
             load(tmp_path / "run" / family)
         (tmp_path / "drawn.png").unlink()
+        assert page["main"]([*arguments, "--families", "grid"]) == 0
+        printed = capsys.readouterr().out
+        assert "grid" in printed
+        assert "roads" not in printed
+
+
+def test_an_unknown_family_is_named() -> None:
+    with pytest.raises(ValueError, match="families are of grid, roads; got streets"):
+        SeeingConfig(families=("streets",))
 
 
 @pytest.mark.slow
