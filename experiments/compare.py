@@ -17,10 +17,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
+from matplotlib.lines import Line2D
 
 from visnav.agents.evaluate import Estimate, interquartile_mean, stratified_interval
 from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.run import Run, check_policy
+from visnav.experiments.story import new_figure, save
 from visnav.experiments.training import TrainConfig
 
 MEASURES = ("success", "return", "length")
@@ -86,6 +88,8 @@ def settings(config: TrainConfig) -> dict[str, Any]:
     """All of a training's parameters but those that runs of one method may differ in, and where files go."""
     values = asdict(config)
     values |= values.pop("ppo")
+    if config.auxiliary is None:
+        del values["auxiliary_coef"]  # the weight of nothing
     return {name: value for name, value in values.items() if name not in ("id", "seed", "runs", "checkpoint_seconds")}
 
 
@@ -123,33 +127,60 @@ def table(rows: Sequence[tuple[str, str, np.ndarray, Estimate]], config: Compare
 
 
 def curve(runs: Sequence[Run], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(POINTS,) steps, up to where the shortest run ends, and (runs, POINTS) a column of their metrics."""
+    """(POINTS,) steps, and (runs, POINTS) a column of their metrics, up to where the shortest run ends.
+
+    A run that ended because it had reached its target_success counts on with its last value.
+    """
     rows = [run.read_metrics() for run in runs]
-    steps = np.linspace(max(r[0]["steps"] for r in rows), min(r[-1]["steps"] for r in rows), POINTS)
+    targets = [run.read_config().target_success for run in runs]
+    ends = [r[-1]["steps"] for r in rows]
+    cut = [
+        end
+        for end, r, target in zip(ends, rows, targets, strict=True)
+        if target is None or r[-1]["success"] < target
+    ]  # fmt: skip
+    steps = np.linspace(max(r[0]["steps"] for r in rows), min(cut, default=max(ends)), POINTS)
     return steps, np.array([np.interp(steps, [m["steps"] for m in r], [m[name] for m in r]) for r in rows])
 
 
-def draw(found: Sequence[Method], config: CompareConfig) -> None:
-    """Learning curves, one panel a task: a line a method, and a band from its least to its greatest run."""
-    from matplotlib.figure import Figure
+def draw(found: Sequence[Method], rows: Sequence[tuple[str, str, np.ndarray, Estimate]], config: CompareConfig) -> None:
+    """Learning curves, one panel a task: a line a method, and a band from its least to its greatest run.
 
+    Behind the end of each line its score, with the interval.
+    """
     tasks = sorted({env_id for method in found for env_id in method.runs})
-    figure = Figure(figsize=(5.5 * min(3, len(tasks)), 3.8 * -(-len(tasks) // 3)), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(-(-len(tasks) // 3), min(3, len(tasks)), squeeze=False)).ravel()
+    estimates = {(name, env_id): estimate for name, env_id, _, estimate in rows}
+    columns = min(3, len(tasks))
+    height = -(-len(tasks) // columns)
+    figure = new_figure(4.2 * columns, 2.8 * height + 0.25 * len(found))
+    panels = figure.subplots(height, columns, squeeze=False).ravel()
     for panel, env_id in zip(panels, tasks, strict=False):
-        for method in found:
+        for number, method in enumerate(found):
             if env_id in method.runs:
                 steps, values = curve(method.runs[env_id], config.measure)
-                (line,) = panel.plot(steps, interquartile_mean(values.T), label=method.name)
-                panel.fill_between(steps, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, lw=0)
-        panel.set(xlabel="world steps", ylabel=f"{config.measure} in training", title=env_id)
+                color = f"C{number}"
+                panel.plot(steps / 1e6, interquartile_mean(values.T), color=color)
+                panel.fill_between(steps / 1e6, values.min(0), values.max(0), color=color, alpha=0.2, lw=0)
+                estimate, low, high = estimates[method.name, env_id]
+                place = (steps[-1] + 0.04 * (steps[-1] - steps[0])) / 1e6
+                panel.errorbar(place, estimate, [[estimate - low], [high - estimate]], fmt="o", ms=4, color=color)
+        panel.set_title(env_id.rpartition("/")[2], fontsize="medium")
         panel.grid(alpha=0.3)
+        if config.measure == "success":
+            panel.set_ylim(0, 1.03)
     for panel in panels[len(tasks) :]:
         panel.set_axis_off()
-    panels[0].legend(loc="best")
-    temporary = config.picture.with_name(f".{config.picture.stem}.tmp.png")
-    figure.savefig(temporary, dpi=120)
-    temporary.replace(config.picture)
+    figure.supxlabel("million steps of the worlds", fontsize="medium")
+    figure.supylabel(f"{config.measure}: in training, and at the end {words(config.split)}", fontsize="medium")
+    if len(found) > 1:
+        handles = [Line2D([], [], color=f"C{number}", label=method.name) for number, method in enumerate(found)]
+        figure.legend(handles=handles, loc="outside upper center", fontsize="small")
+    save(figure, config.picture)
+
+
+def words(split: str | None) -> str:
+    """What a split is."""
+    return {"train": "on layouts trained on", "test": "on layouts held out"}.get(split or "", "on all layouts")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -165,8 +196,7 @@ def main(argv: list[str] | None = None) -> int:
             every = list(values.values())
             rows.append((method.name, "all of them", np.concatenate(every), stratified_interval(every, config.seed)))
     print(table(rows, config))
-    draw(found, config)
-    print(f"Learning curves are in {config.picture}.")
+    draw(found, rows, config)
     return 0
 
 

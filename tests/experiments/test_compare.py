@@ -8,6 +8,7 @@ import scipy.stats
 
 from visnav.agents.evaluate import interquartile_mean, stratified_interval
 from visnav.experiments import compare, train
+from visnav.experiments.training import TrainConfig
 from visnav.perception.saved import CheckpointError
 
 ID, OTHER = "visnav/MiniGrid-Empty-5x5-v0", "visnav/MiniGrid-Empty-Random-5x5-v0"
@@ -65,6 +66,37 @@ def test_runs_are_put_together_and_compared(
     assert any(line.startswith("gamma=0.99") and ID in line and "2 runs" in line for line in lines)
     assert Path("compare.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in Path().glob("*.png")] == ["compare.png"]
+
+
+class Past:
+    """A run that is over."""
+
+    def __init__(self, success: list[float], target: float | None) -> None:
+        self.success, self.target = success, target
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        return [{"steps": 100 * (k + 1), "success": value} for k, value in enumerate(self.success)]
+
+    def read_config(self) -> TrainConfig:
+        return TrainConfig(ID, target_success=self.target)
+
+
+def test_curves_go_on_with_the_last_value_of_runs_that_reached_their_target() -> None:
+    reached, failed = Past([0.5, 0.9], 0.9), Past([0.1, 0.2, 0.3, 0.4], 0.9)
+    steps, values = compare.curve([reached, failed], "success")  # type: ignore[list-item]
+    assert steps[[0, -1]].tolist() == [100, 400]
+    np.testing.assert_allclose(values[:, -1], [0.9, 0.4])
+    stopped = Past([0.5, 0.9], None)
+    steps, values = compare.curve([stopped, failed], "success")  # type: ignore[list-item]
+    assert steps[-1] == 200
+    np.testing.assert_allclose(values[:, -1], [0.9, 0.2])
+
+
+def test_the_weight_of_no_auxiliary_loss_sets_nothing_apart() -> None:
+    plain = compare.settings(TrainConfig(ID))
+    assert compare.settings(TrainConfig(ID, auxiliary_coef=0.1)) == plain
+    first, second = (TrainConfig(ID, auxiliary="depth", auxiliary_coef=weight) for weight in (0.1, 0.2))
+    assert compare.settings(first) != compare.settings(second)
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
