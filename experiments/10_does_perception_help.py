@@ -9,6 +9,7 @@ The same worlds, through the agent's eyes under varied textures and light, the s
     rgb + auxiliary      the encoder also learns the class of every fourth pixel while the policy learns (--coefficient)
     pre-trained, frozen  it learned that before, in other worlds, and stays as it is
     pre-trained, tuned   it learned that before, and goes on learning with the policy
+    predicted classes    the policy is shown the classes that the network of 05 predicts, instead of the picture
     true segmentation    the policy is told the true class of every pixel: as much as perception could give
 
 They are judged on layouts and textures that none has seen: interquartile means over the seeds with 95 % bootstrap
@@ -35,7 +36,7 @@ from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.labelling import FAMILIES, Worlds
 from visnav.experiments.presets import preset
 from visnav.experiments.run import Run
-from visnav.experiments.story import BLUE, GREEN, GREY, RED, YELLOW, new_figure, save
+from visnav.experiments.story import BLUE, GREEN, GREY, RED, TEAL, YELLOW, new_figure, save
 from visnav.experiments.train import train
 from visnav.experiments.training import TrainConfig
 from visnav.perception.encoders import ENCODERS
@@ -43,12 +44,14 @@ from visnav.perception.labels import Variation, gathered, labelled_batches
 from visnav.perception.mlp import FitConfig, fit
 from visnav.perception.saved import NETWORK, save_network
 
+SEGMENTER = Path(__file__).resolve().parent / "trained" / "seeing" / "segment" / "grid"
 CAMERA = ("camera=first_person", "lighting=random", "noise=0.02")
 ARMS = {
     "rgb": GREY,
     "rgb + auxiliary": BLUE,
     "pre-trained, frozen": GREEN,
     "pre-trained, tuned": YELLOW,
+    "predicted classes": TEAL,
     "true segmentation": RED,
 }
 JUDGED = {  # split and textures of the worlds that a policy is judged in
@@ -144,6 +147,8 @@ def training(config: HelpConfig, arm: str, seed: int) -> TrainConfig:
             return replace(plain, pretrained=str(learn_to_see(config)), freeze_encoder=True)
         case "pre-trained, tuned":
             return replace(plain, pretrained=str(learn_to_see(config)))
+        case "predicted classes":
+            return replace(plain, see=str(SEGMENTER))
         case "true segmentation":
             return replace(plain, env=(*plain.env, 'sensors=["semantic"]'))
     return plain
@@ -153,7 +158,10 @@ def trained(config: TrainConfig) -> Run:
     """The run of a training: one that is there, which is first finished if it was not, or a new one."""
     folder = Path(config.runs, config.id)
     for run in map(Run, sorted(folder.iterdir()) if folder.exists() else []):
-        if asdict(run.read_config()) == asdict(config):  # a preset is a class of its own
+        there = asdict(run.read_config())  # a preset is a class of its own
+        if there["see"]:
+            there["see"] = config.see  # of which it has a copy
+        if there == asdict(config):
             rows = run.read_metrics()
             return run if rows and rows[-1]["steps"] >= config.total_steps else train(config, run).run
     return train(config).run

@@ -22,6 +22,7 @@ from matplotlib.lines import Line2D
 from visnav.agents.evaluate import Estimate, interquartile_mean, stratified_interval
 from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.run import Run, check_policy
+from visnav.experiments.seeing import fingerprint
 from visnav.experiments.story import new_figure, save
 from visnav.experiments.training import TrainConfig
 
@@ -88,6 +89,8 @@ def settings(config: TrainConfig) -> dict[str, Any]:
     """All of a training's parameters but those that runs of one method may differ in, and where files go."""
     values = asdict(config)
     values |= values.pop("ppo")
+    if config.see:
+        values["see"] = fingerprint(Path(config.see))  # each run has a copy
     if config.auxiliary is None:
         del values["auxiliary_coef"]  # the weight of nothing
     return {name: value for name, value in values.items() if name not in ("id", "seed", "runs", "checkpoint_seconds")}

@@ -17,7 +17,7 @@ from visnav.agents.ppo import PPOConfig
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.worlds import Worlds
 from visnav.experiments.training import TrainConfig, make_policy
-from visnav.perception.saved import CheckpointError, write_atomically
+from visnav.perception.saved import NETWORK, CheckpointError, write_atomically
 
 POLICIES = ("last", "best")
 PACKAGES = ("visnav", "torch", "numpy", "numba", "gymnasium", "safetensors")
@@ -104,6 +104,8 @@ class Run:
             run = cls(parent / next(name for name in names if name not in taken))
             run.checkpoints.mkdir(parents=True)
             run.write_config(config)
+            if config.see:
+                write_atomically(run.folder / NETWORK, (Path(config.see) / NETWORK).read_bytes())
         except OSError as error:
             raise OSError(f"cannot write runs to {parent} ({error}); choose a folder with --runs") from error
         return run
@@ -119,7 +121,7 @@ class Run:
         write_atomically(self.folder / "config.json", text.encode())
 
     def read_config(self) -> TrainConfig:
-        """The configuration that the run was started with.
+        """The configuration that the run was started with; the network that its policy sees by is the run's own copy.
 
         Raises:
             CheckpointError: the folder is not that of a run.
@@ -129,6 +131,8 @@ class Run:
             values = json.loads(path.read_text())["train"]
             check_types(PPOConfig, values["ppo"])
             ppo = PPOConfig(**values.pop("ppo"))
+            if values.get("see"):
+                values["see"] = str(self.folder)
             check_types(TrainConfig, values)
             return TrainConfig(**{**values, "env": tuple(values["env"])}, ppo=ppo)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from visnav.agents.seen import Sight
 from visnav.experiments.labelling import FAMILIES
 from visnav.experiments.panes import DETECTS, SEGMENTS
 from visnav.experiments.story import StoryConfig
@@ -92,3 +94,33 @@ def load(folder: Path) -> tuple[Detector | Segmenter, dict[str, Any]]:
         raise CheckpointError(f"{folder / NETWORK} is of another version of visnav ({error}); learn anew") from error
     give_weights(network, arrays, folder / NETWORK)
     return network.eval(), values
+
+
+def open_sight(folder: Path, camera: str) -> Sight:
+    """A network for classes of pixels that was kept in a folder, as what a policy sees by.
+
+    Args:
+        camera: of the pictures that it is to see.
+
+    Raises:
+        CheckpointError: there is none in the folder, it is damaged or of another version, it predicts something else,
+            or it learned to see through another camera.
+    """
+    network, values = load(folder)
+    if not isinstance(network, Segmenter):
+        raise CheckpointError(
+            f"the network in {folder} predicts {values['predicts']}; a policy is shown classes of pixels, which "
+            "05_segment_worlds.py learns"
+        )
+    learned = values["camera"].get("camera")
+    if learned != camera:
+        raise CheckpointError(
+            f"the network in {folder} learned to see through camera={learned}, and these worlds are seen through "
+            f"{camera}; give --env camera={learned}"
+        )
+    return Sight(network, len(values["classes"]))
+
+
+def fingerprint(folder: Path) -> str:
+    """What tells a kept network from others, wherever it lies."""
+    return hashlib.sha256((folder / NETWORK).read_bytes()).hexdigest()[:12]

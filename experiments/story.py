@@ -12,7 +12,8 @@ from PIL import Image
 
 from visnav.perception.mlp import Fit
 
-GREEN, RED, BLUE, YELLOW, GREY = "#2a9d6f", "#d1495b", "#2f6690", "#e0a526", "#8d99ae"
+GREEN, RED, BLUE, GREY = "#2a9d6f", "#d1495b", "#2f6690", "#8d99ae"
+YELLOW, TEAL = "#e0a526", "#3bb3c3"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,

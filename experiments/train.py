@@ -4,6 +4,7 @@
     visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --algorithm dagger
     visnav train visnav/MiniGrid-KeyCorridorS3R1-v0 --start runs/visnav/MiniGrid-KeyCorridorS3R1-v0/<time>
     visnav train visnav/MiniGrid-DoorKey-6x6-v0 --env camera=first_person --encoder runs/see/grid --freeze-encoder
+    visnav train visnav/MiniGrid-DoorKey-6x6-v0 --env camera=first_person --see experiments/trained/seeing/segment/grid
     visnav train --resume runs/visnav/MiniGrid-DoorKey-6x6-v0/<time>
     torchrun --standalone --nproc-per-node 2 -m visnav.experiments.train visnav/MiniGrid-DoorKey-6x6-v0 --num-envs 128
 

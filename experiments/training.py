@@ -15,9 +15,11 @@ from visnav.agents.imitation import Imitation
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import ALONE, Ranks
+from visnav.agents.seen import SeenWorlds
 from visnav.agents.worlds import Worlds
 from visnav.envs.experts import expert_of
 from visnav.envs.gym import VectorEnv
+from visnav.experiments.seeing import open_sight
 
 ALGORITHMS = ("ppo", "clone", "dagger")
 
@@ -40,6 +42,8 @@ class TrainConfig:
     """Folder of a network that learned to see, where the encoder starts: `--encoder FOLDER`."""
     freeze_encoder: bool = False
     """Leave the encoder's maps as they are: those of `--encoder FOLDER`."""
+    see: str | None = None
+    """Folder of a network of 05_segment_worlds.py: the policy is shown the classes that it predicts instead of rgb."""
     auxiliary: str | None = None
     """segmentation or depth: the encoder also learns this, from a sensor that the policy does not see."""
     auxiliary_coef: float = 0.01
@@ -64,6 +68,11 @@ class TrainConfig:
         if self.freeze_encoder and not self.pretrained:
             raise ValueError(
                 "freeze_encoder is for an encoder that has learned to see: give its folder, --encoder FOLDER"
+            )
+        if self.see and (self.pretrained or self.auxiliary):
+            raise ValueError(
+                "--see shows the policy classes instead of pictures: it has no encoder of pictures, which --encoder "
+                "FOLDER and --auxiliary are for"
             )
         if not self.auxiliary_coef > 0:
             raise ValueError(f"auxiliary_coef must be greater than 0, got {self.auxiliary_coef}")
@@ -104,14 +113,18 @@ def make_worlds(config: TrainConfig, num_envs: int, split: str | None, layout: P
 
     Raises:
         gymnasium.error.Error: there are no such worlds.
-        ValueError: a keyword that they do not have, or a value that is impossible.
+        ValueError: a keyword that they do not have, or a value that is impossible; or the network of `see` is missing,
+            damaged, or of another camera (CheckpointError).
     """
     try:
         keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
         envs = gym.make_vec(config.id, num_envs=num_envs, split=split, **keywords)
     except (TypeError, RuntimeError) as error:  # how visnav.envs refuses a keyword, as Python does, and a device
         raise ValueError(str(error)) from error
-    return cast(VectorEnv, envs)
+    worlds = cast(VectorEnv, envs)
+    if config.see:
+        return cast(VectorEnv, SeenWorlds(worlds, open_sight(Path(config.see), worlds.simulation.camera)))
+    return worlds
 
 
 def make_training_worlds(config: TrainConfig) -> VectorEnv:

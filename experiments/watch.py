@@ -29,6 +29,7 @@ from visnav.experiments.panes import DETECTS, PANES, SEGMENTS, SHOWN_SCORE, Pane
 
 if TYPE_CHECKING:
     from visnav.agents.actor import Actor
+    from visnav.agents.seen import Sight
 
 # From an episode to the action to play now and the probability of every action; of a Box, to its components and
 # where each is between its bounds, 0 to 1.
@@ -198,26 +199,29 @@ def open_run(
     CheckpointError (a ValueError) when the folder holds no run, or its policy is missing or damaged.
     """
     from visnav.agents.actor import Actor  # these need torch, which random actions do not
+    from visnav.agents.seen import SeenWorlds
     from visnav.experiments.run import Run
     from visnav.experiments.training import make_worlds
 
     config = Run(folder).read_config().with_env(env)
     with contextlib.closing(make_worlds(config, 1, split, layout)) as envs:
-        choose = Trained(Actor(Run(folder).load_policy(config, envs, policy), greedy, seed))
+        sight = envs.sight if isinstance(envs, SeenWorlds) else None
+        choose = Trained(Actor(Run(folder).load_policy(config, envs, policy), greedy, seed), sight)
     keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
     return open_episode(config.id, split=split, **keywords), choose
 
 
 class Trained:
-    """What a trained policy does; a Chooser."""
+    """What a trained policy does; a Chooser. `sight` is what it sees by, where it is shown no pictures."""
 
-    def __init__(self, actor: "Actor") -> None:
-        self.actor = actor
+    def __init__(self, actor: "Actor", sight: "Sight | None" = None) -> None:
+        self.actor, self.sight = actor, sight
 
     def __call__(self, episode: Episode) -> tuple[Action, np.ndarray]:
         if episode.steps == 0:
             self.actor.start()
-        action, probabilities = self.actor.act(episode.observation)
+        seen = self.sight.of(episode.observation) if self.sight else episode.observation
+        action, probabilities = self.actor.act(seen)
         space = episode.env.action_space
         return within(space, np.asarray(action)) if isinstance(space, gym.spaces.Box) else (action, probabilities)
 
