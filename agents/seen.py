@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from visnav.agents.policy import ONLY, uses_bfloat16
+from visnav.agents.policy import ONLY, as_dict, uses_bfloat16
 from visnav.agents.threads import in_shares, sharing
 from visnav.agents.worlds import Worlds
 
@@ -86,19 +86,18 @@ class SeenWorlds:
 
     def step(self, actions: Any, *, out: Any = None) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """As the worlds' own."""
-        observation, *rest = self.envs.step(actions)
-        return self._see(observation, out), *rest  # type: ignore[return-value]
+        observation, reward, terminated, truncated, info = self.envs.step(actions)
+        return self._see(observation, out), reward, terminated, truncated, info
 
     def _see(self, observation: Any, out: Any) -> Any:
-        if not isinstance(observation, dict):
+        """What is seen of all worlds, in `out` where there is one."""
+        if isinstance(observation, dict):
+            seen: Any = observation | {ONLY: self.sight(observation[ONLY])}
+        else:
             seen = self.sight(observation)
-            if out is None:
-                return seen
-            out[...] = seen
-            return out
-        seen = observation | {ONLY: self.sight(observation[ONLY])}
         if out is None:
             return seen
-        for name, values in seen.items():
-            out[name][...] = values
+        written = as_dict(out)
+        for name, values in as_dict(seen).items():
+            written[name][...] = values
         return out

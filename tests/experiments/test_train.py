@@ -1,5 +1,6 @@
 """The commands train and evaluate: what a run leaves behind, Ctrl-C and resume, mistakes at the keyboard."""
 
+import contextlib
 import errno
 import itertools
 import json
@@ -22,9 +23,12 @@ from visnav.agents.ppo import PPOConfig
 from visnav.envs import TASKS
 from visnav.experiments import cli, evaluate, presets, train
 from visnav.experiments.run import Run
+from visnav.experiments.seeing import keep
 from visnav.experiments.training import TrainConfig
 from visnav.experiments.watch import open_target
-from visnav.perception.encoders import ENCODERS
+from visnav.perception.detection import Detector
+from visnav.perception.encoders import ENCODERS, Pyramid
+from visnav.perception.heads import Segmenter
 from visnav.perception.saved import CheckpointError, load_arrays, save_network
 
 ID = "visnav/MiniGrid-Empty-5x5-v0"
@@ -221,6 +225,43 @@ def test_ppo_starts_from_what_the_expert_taught(tmp_path: Path, monkeypatch: pyt
         train.main([*words, "--start", "nowhere"])
     with pytest.raises(ValueError, match="unknown algorithm 'dqn'; choose one of ppo, clone, dagger"):
         TrainConfig(ID, algorithm="dqn")
+
+
+def test_a_policy_is_shown_what_a_network_predicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run keeps a copy of the network, by which it is resumed, evaluated and watched."""
+    monkeypatch.chdir(tmp_path)
+    camera = {"camera": "first_person", "field_of_view": 60}
+    names = ["floor", "wall", "goal"]
+    keep(Path("seen"), Segmenter(Pyramid((32, 32, 3), pool=True), 3), names, camera, 0.0)
+    keep(Path("found"), Detector(Pyramid((32, 32, 3), pool=True), 3), names, camera, 0.0)
+    eyes = ["--env", "camera=first_person", "image_size=[32,32]", "max_steps=20"]
+    words = [ID, *SMALL, "--encoder", "small", "--total-steps", "512"]
+    assert train.main([*words, *eyes, "--see", "seen"]) == 0
+    run = only_run(tmp_path)
+    shutil.rmtree("seen")
+    config = run.read_config()
+    assert config.see == str(run.folder)
+    run.write_config(replace(config, total_steps=1024))
+    assert train.main(["--resume", str(run.folder)]) == 0
+    assert run.read_metrics()[-1]["steps"] == 1024
+    assert evaluate.main([str(run.folder), "--episodes", "4", "--split", "None", "--videos", "1"]) == 0
+    assert [path.suffix for path in (run.folder / "videos").iterdir()] == [".mp4"]
+    episode, choose = open_target(str(run.folder), None, False, 0)
+    with contextlib.closing(episode.env):
+        episode.reset(seed=0)
+        assert choose(episode)[1].sum() == pytest.approx(1)
+        with pytest.raises(ValueError, match="needs a policy with an encoder of pictures, rgb; this one reads rgb"):
+            choose.actor.saliency()  # type: ignore[attr-defined]
+    with pytest.raises(CheckpointError, match=r"predicts boxes; a policy is shown classes of pixels"):
+        train.main([*words, *eyes, "--see", "found"])
+    with pytest.raises(CheckpointError, match=r"camera=first_person, .* through tiles; give --env camera=first_person"):
+        train.main([*words, "--see", str(run.folder)])
+    with pytest.raises(CheckpointError, match="nowhere"):
+        train.main([*words, *eyes, "--see", "nowhere"])
+    with pytest.raises(ValueError, match="no encoder of pictures"):
+        TrainConfig(ID, see="seen", auxiliary="depth")
 
 
 def test_a_policy_sees_with_an_encoder_that_learned_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
