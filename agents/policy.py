@@ -248,10 +248,8 @@ class ActorCritic(nn.Module):
         """The encoder of `rgb`. Raises ValueError where the policy sees none."""
         encoder = dict(self.sensors.items()).get(ONLY)
         if not isinstance(encoder, Encoder):
-            seen = [f"{name} ({type(module).__name__})" for name, module in self.sensors.items()]
-            raise ValueError(
-                f"this needs a policy with an encoder of pictures, {ONLY}; this one reads {', '.join(seen)}"
-            )
+            seen = ["classes of pixels" if name == ONLY else name for name in self.sensors]
+            raise ValueError(f"this needs a policy that sees {ONLY}; this one sees {', '.join(seen)}")
         return encoder
 
     def start(self, rows: int) -> Tensor:

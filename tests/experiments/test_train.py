@@ -252,7 +252,7 @@ def test_a_policy_is_shown_what_a_network_predicts(
     with contextlib.closing(episode.env):
         episode.reset(seed=0)
         assert choose(episode)[1].sum() == pytest.approx(1)
-        with pytest.raises(ValueError, match="needs a policy with an encoder of pictures, rgb; this one reads rgb"):
+        with pytest.raises(ValueError, match="needs a policy that sees rgb; this one sees classes of pixels"):
             choose.actor.saliency()  # type: ignore[attr-defined]
     with pytest.raises(CheckpointError, match=r"predicts boxes; a policy is shown classes of pixels"):
         train.main([*words, *eyes, "--see", "found"])
