@@ -17,7 +17,7 @@ from visnav.perception.saved import NETWORK
 
 TRAINED = Path(__file__).parents[2] / "experiments" / "trained"
 FOLDERS = sorted(path.parent for path in TRAINED.rglob("config.json"))
-NETWORKS = sorted(path.parent for path in TRAINED.rglob(NETWORK))
+NETWORKS = sorted(path.parent for path in (TRAINED / "seeing").rglob(NETWORK))
 LARGEST = 5 * 2**20  # bytes
 LEAST = {"MiniGrid-LockedRoom-v0": 0.45}  # share of successes, 0.8 of the others
 
