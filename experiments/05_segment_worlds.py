@@ -46,7 +46,7 @@ NEEDED, AHEAD = 0.9, 0.15  # mIoU, and by how much the baselines are beaten
 class SegmentConfig(SeeingConfig):
     """Segmentation."""
 
-    minibatches: int = 5000
+    minibatches: int = 8000
     """That each network learns from."""
     batch_size: int = 32
     """Pictures of a minibatch."""
