@@ -190,14 +190,14 @@ def table(scores: dict[str, dict[str, np.ndarray]]) -> Iterator[str]:
 
 def draw(config: HelpConfig, runs: dict[str, list[Run]], scores: dict[str, dict[str, np.ndarray]]) -> None:
     """Learning curves with a band from the least to the greatest run, and success in each kind of worlds."""
-    figure = new_figure(9, 3.6)
+    figure = new_figure(9, 3.9)
     left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
     for arm, some in runs.items():
         steps, values = curve(some, "success")
         left.plot(steps / 1000, interquartile_mean(values.T), color=ARMS[arm], label=arm)
         left.fill_between(steps / 1000, values.min(0), values.max(0), color=ARMS[arm], alpha=0.15, lw=0)
     left.set(xlabel="thousand steps of the worlds", ylabel="success in training", ylim=(0, 1.02))
-    figure.legend(loc="outside upper center", ncols=len(runs))
+    figure.legend(loc="outside upper center", ncols=min(len(runs), 3))
     width = 0.8 / len(scores)
     for number, (arm, kinds) in enumerate(scores.items()):
         for place, values in enumerate(kinds.values()):
