@@ -248,7 +248,8 @@ class ActorCritic(nn.Module):
         """The encoder of `rgb`. Raises ValueError where the policy sees none."""
         encoder = dict(self.sensors.items()).get(ONLY)
         if not isinstance(encoder, Encoder):
-            seen = ["classes of pixels" if name == ONLY else name for name in self.sensors]
+            in_bits = isinstance(encoder, nn.Sequential)  # a single array of classes goes by the same name
+            seen = ["classes of pixels" if name == ONLY and in_bits else name for name in self.sensors]
             raise ValueError(f"this needs a policy that sees {ONLY}; this one sees {', '.join(seen)}")
         return encoder
 
