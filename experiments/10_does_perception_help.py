@@ -18,7 +18,7 @@ intervals. A training that was stopped goes on when the script is run again with
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from torch.nn import functional
 from visnav.agents.auxiliary import head_of, points
 from visnav.agents.evaluate import interquartile_mean, stratified_interval
 from visnav.agents.policy import uses_bfloat16
-from visnav.experiments.compare import curve
+from visnav.experiments.compare import curve, settings
 from visnav.experiments.evaluate import EvaluateConfig, measure
 from visnav.experiments.labelling import FAMILIES, Worlds
 from visnav.experiments.presets import preset
@@ -158,10 +158,8 @@ def trained(config: TrainConfig) -> Run:
     """The run of a training: one that is there, which is first finished if it was not, or a new one."""
     folder = Path(config.runs, config.id)
     for run in map(Run, sorted(folder.iterdir()) if folder.exists() else []):
-        there = asdict(run.read_config())  # a preset is a class of its own
-        if there["see"]:
-            there["see"] = config.see  # of which it has a copy
-        if there == asdict(config):
+        there = run.read_config()
+        if there.seed == config.seed and settings(there) == settings(config):
             rows = run.read_metrics()
             return run if rows and rows[-1]["steps"] >= config.total_steps else train(config, run).run
     return train(config).run

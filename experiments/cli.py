@@ -1,6 +1,7 @@
 """The command `visnav`: looks up the verb and hands the rest of the line to `visnav.experiments.<verb>`.
 
     visnav list | train | evaluate | compare | watch | play | layout | benchmark | demo
+    visnav --import MODULE VERB ...     (first import a module, which registers tasks of one's own)
 
 `visnav VERB --help` tells a verb's options.
 
@@ -33,12 +34,48 @@ USER_ERRORS = (gymnasium.error.Error, ValueError, OSError, FloatingPointError)
 def usage() -> str:
     """What `visnav --help` prints."""
     lines = [f"  {name:<10} {purpose}" for name, purpose in COMMANDS.items()]
-    return "\n".join(["usage: visnav COMMAND [OPTIONS]", "", *lines, "", "`visnav COMMAND --help` tells the options."])
+    return "\n".join(
+        [
+            "usage: visnav [--import MODULE] COMMAND [OPTIONS]",
+            "",
+            *lines,
+            "",
+            "--import MODULE, of this folder or installed, first: tasks of your own that it registers",
+            "`visnav COMMAND --help` tells the options.",
+        ]
+    )
+
+
+def import_modules(arguments: list[str]) -> list[str]:
+    """Import every MODULE of the leading pairs `--import MODULE`; returns what follows them.
+
+    Only what a person types is ever imported, never what a run's folder names.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    while arguments and arguments[0] == "--import":
+        if len(arguments) == 1:
+            raise ValueError("--import takes the name of a module that registers tasks")
+        name = arguments[1]
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if not f"{name}.".startswith(f"{error.name}."):
+                raise  # of a module that it imports
+            raise ValueError(f"there is no module {name!r}, neither in this folder nor installed") from error
+        arguments = arguments[2:]
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line (default: this process's) and return its exit status: 2 for a user's mistake."""
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = import_modules(sys.argv[1:] if argv is None else argv)
+    except ValueError as error:
+        return complain(str(error))
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return 0

@@ -28,8 +28,11 @@ def check_id(env_id: str) -> str:
     """`env_id` itself. Raises gymnasium.error.NameNotFound, which names the nearest IDs."""
     if env_id in TASKS:
         return env_id
+    module, colon, plain = env_id.partition(":")
     near = nearest_ids(env_id)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
+    if colon:
+        hint = f": to import {module} for {plain}, begin with visnav --import {module}"
     raise gym.error.NameNotFound(f"there is no environment {env_id!r}{hint} (`visnav list` prints all)")
 
 

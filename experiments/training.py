@@ -19,6 +19,7 @@ from visnav.agents.seen import SeenWorlds
 from visnav.agents.worlds import Worlds
 from visnav.envs.experts import expert_of
 from visnav.envs.gym import VectorEnv
+from visnav.experiments.list import check_id
 from visnav.experiments.seeing import open_sight
 
 ALGORITHMS = ("ppo", "clone", "dagger")
@@ -118,7 +119,7 @@ def make_worlds(config: TrainConfig, num_envs: int, split: str | None, layout: P
     """
     try:
         keywords = config.env_keywords() | ({} if layout is None else {"layout": layout})
-        envs = gym.make_vec(config.id, num_envs=num_envs, split=split, **keywords)
+        envs = gym.make_vec(check_id(config.id), num_envs=num_envs, split=split, **keywords)
     except (TypeError, RuntimeError) as error:  # how visnav.envs refuses a keyword, as Python does, and a device
         raise ValueError(str(error)) from error
     worlds = cast(VectorEnv, envs)

@@ -13,6 +13,8 @@ from visnav.agents.evaluate import evaluate
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.envs import TASKS, LevelError
 from visnav.envs.grid.planner import Expert
+from visnav.experiments import cli
+from visnav.experiments.training import TrainConfig, make_worlds
 
 SHOWN = Path(__file__).parents[2] / "docs" / "two_rooms.py"
 ID = "me/TwoRooms-6x6-v0"
@@ -43,6 +45,24 @@ def test_learns_it(task: str) -> None:
         pass
     result = evaluate(learner.policy, gym.make_vec(task, num_envs=64, split="test"), 256, seed=1)
     assert result.successes.mean() >= 0.90
+
+
+def test_the_command_line_imports_it(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = task.partition(":")[0]
+    assert cli.main(["--import", module, "list", "tworooms"]) == 0
+    assert capsys.readouterr().out.split()[:2] == [ID, "6x6"]
+    small = ["--total-steps", "512", "--num-envs", "16", "--num-steps", "16", "--runs", str(tmp_path / "runs")]
+    assert cli.main(["--import", module, "train", ID, *small]) == 0
+    (run,) = (tmp_path / "runs" / ID).iterdir()
+    assert cli.main(["--import", module, "evaluate", str(run), "--episodes", "8"]) == 0
+
+
+def test_the_folder_of_a_run_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run from elsewhere may name a module; that must not be how its code comes to run."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "evil.py").write_text("raise SystemExit('it ran')")
+    with pytest.raises(gym.error.NameNotFound, match="visnav --import evil"):
+        make_worlds(TrainConfig("evil:me/TwoRooms-6x6-v0"), 1, None)
 
 
 def test_a_maze_is_one_file_with_one_entry_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
