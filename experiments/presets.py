@@ -3,7 +3,7 @@
 Each is a PPOConfig with the differences from its defaults, which are those of MiniGrid's tiles.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visnav.agents.ppo import PPOConfig
 from visnav.envs import TASKS
@@ -87,12 +87,16 @@ GRIDS: dict[str, type[PPOConfig]] = {
 """Beginning of an ID, without its namespace -> what its tiles are learned with; otherwise PPOConfig."""
 
 
-def preset(env_id: str, camera: str | None = None) -> PPOConfig:
-    """The hyper-parameters for an ID of visnav's under a camera (None: its usual one); PPOConfig's for any other."""
+def preset(env_id: str, camera: str | None = None, imitates: bool = False) -> PPOConfig:
+    """The hyper-parameters for an ID of visnav's under a camera (None: its usual one); PPOConfig's for any other.
+
+    Whoever imitates a teacher needs no curiosity.
+    """
     task = TASKS[env_id]() if env_id in TASKS else None
     if isinstance(task, DrivingTask):
         return Roads() if task.action == "DiscreteMetaAction" else SteeredRoads()
     if isinstance(task, GridTask) and (camera or task.camera) == "first_person":
         return FirstPerson()
     name = env_id.rpartition("/")[2]
-    return next((family() for begin, family in GRIDS.items() if name.startswith(begin)), PPOConfig())
+    found = next((family() for begin, family in GRIDS.items() if name.startswith(begin)), PPOConfig())
+    return replace(found, curiosity=0.0) if imitates else found

@@ -267,11 +267,18 @@ def parse(argv: list[str]) -> TrainConfig:
     env_id = next((word for word in argv if word in TASKS), "")
     camera = next((word.partition("=")[2] for word in argv if word.startswith("camera=")), None)
     folder = encoder_folder(argv)
-    default = TrainConfig(tyro.MISSING, ppo=preset(env_id, camera), pretrained=folder)
+    imitates = any(word != "ppo" for word in given(argv, "--algorithm"))
+    default = TrainConfig(tyro.MISSING, ppo=preset(env_id, camera, imitates), pretrained=folder)
     if folder:
         kind = load_network(Path(folder))[1]["encoder"]
         argv = [kind if word == folder else word.replace(f"--encoder={folder}", f"--encoder={kind}") for word in argv]
     return tyro.cli(TrainConfig, prog="visnav train", args=argv, default=default)
+
+
+def given(argv: list[str], option: str) -> list[str]:
+    """The values that a command line has for an option, in its order."""
+    apart = [value for word, value in pairwise(argv) if word == option]
+    return apart + [word.removeprefix(f"{option}=") for word in argv if word.startswith(f"{option}=")]
 
 
 def encoder_folder(argv: list[str]) -> str | None:
@@ -280,9 +287,7 @@ def encoder_folder(argv: list[str]) -> str | None:
     Raises:
         ValueError: it is no such folder.
     """
-    given = [word for option, word in pairwise(argv) if option == "--encoder"]
-    given += [word.removeprefix("--encoder=") for word in argv if word.startswith("--encoder=")]
-    folder = next((word for word in given if word not in ENCODERS), None)
+    folder = next((word for word in given(argv, "--encoder") if word not in ENCODERS), None)
     if folder is not None and not (Path(folder) / NETWORK).is_file():
         raise ValueError(
             f"--encoder takes one of {', '.join(ENCODERS)}, or the folder of a network that learned to see, with a "

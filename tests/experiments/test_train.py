@@ -197,6 +197,8 @@ def test_a_family_brings_its_own_hyper_parameters() -> None:
     assert train.parse(["visnav/Maze-PointGoal-7x7-v0"]).ppo == seen.ppo
     assert train.parse(["visnav/MiniGrid-MemoryS7-v0"]).ppo.memory == 128
     assert train.parse(["visnav/MiniGrid-LockedRoom-v0"]).ppo.curiosity == 0.5
+    for words in (["--algorithm", "dagger"], ["--algorithm=clone"]):
+        assert train.parse(["visnav/MiniGrid-LockedRoom-v0", *words]).ppo.curiosity == 0
     with pytest.raises(SystemExit):
         train.parse([])
 
