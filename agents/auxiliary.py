@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from visnav.agents.minibatch import Minibatch
-from visnav.agents.policy import ActorCritic, as_dict
+from visnav.agents.pictures import Repeated
+from visnav.agents.policy import ONLY, ActorCritic, as_dict
 from visnav.perception.encoders import Encoder
 from visnav.perception.heads import UpsamplingHead
 
@@ -105,10 +106,13 @@ class LabelLoss(nn.Module):
     def loss(self, batch: Minibatch) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Auxiliary`; reports `auxiliary_loss` before its weight, and of segmentation `auxiliary_accuracy`."""
         drawn, rows = batch.drawn(SHARE)
+        seen, told = batch.observation[ONLY], batch.observation[self.sensor]
+        assert isinstance(seen, Repeated)
+        assert isinstance(told, Tensor)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
-            predicted = self.head(self._own.maps[drawn])
+            predicted = self.head(self._own.maps[seen.index[drawn]])
         predicted = predicted.float()
-        labels = points(batch.observation[self.sensor][drawn][..., 0])
+        labels = points(told[drawn][..., 0])
         count = max(1, rows) * labels.shape[1] * labels.shape[2]
         report = {}
         if self.sensor == "semantic":

@@ -14,29 +14,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from visnav.agents.pictures import Repeated
 from visnav.agents.ranks import Ranks
 from visnav.agents.rollout import ReturnScale, RolloutBuffer
-from visnav.agents.threads import in_shares
+from visnav.agents.threads import shared
 from visnav.perception.encoders import NatureCNN, PatchStem
 
 FEATURES = 128  # numbers that RND's networks say of an image
 MOST = 5.0  # deviations at which a normalised pixel is clipped
 RECENT = 512  # images of an episode that are remembered, to tell which is new in it
+PART = 256  # images that RND's networks look at together
 BUCKETS = 2**22  # counters, shared by the images whose hashes fall on the same one
-
-
-def hashes(images: Tensor) -> Tensor:
-    """(T, N) int64, odd, of images (T, N, …): a sum of their words times odd random numbers."""
-    rows = images.contiguous().flatten(2).view(torch.uint8)
-    padding = -rows.shape[-1] % 8
-    random = torch.Generator().manual_seed(0)
-    words = (rows.shape[-1] + padding) // 8
-    factors = torch.randint(-(2**62), 2**62, (words,), generator=random) * 2 + 1
-    frames = ((F.pad(frame, (0, padding)) if padding else frame).view(torch.int64) for frame in rows)
-    return torch.stack([(frame * factors).sum(1) | 1 for frame in frames])
 
 
 class FirstVisits:
@@ -78,7 +68,7 @@ class Curiosity(nn.Module):
     def rewards(self, buffer: RolloutBuffer, ranks: Ranks) -> Tensor:
         """(T, N) novelty of what each step led to, scaled; the statistics take in the rollout."""
         images = buffer.newest(self.sensor)
-        hashed = hashes(images)
+        hashed = buffer.hashes[self.sensor][-buffer.num_steps :]
         counts = torch.ones(images.shape[:2], dtype=torch.bool)
         if self.visits:
             counts = self.visits.find(hashed, buffer.fresh(1, buffer.num_steps + 1))
@@ -165,12 +155,12 @@ class Distillation(Curiosity):
 
     def novelty(self, images: Tensor, hashed: Tensor, counts: Tensor, ranks: Ranks) -> Tensor:
         self._observe(images, ranks)
+        shown = Repeated.of(hashed.flatten(), images.flatten(0, 1))
 
-        def share(frames: slice) -> Tensor:
-            with torch.no_grad():
-                return torch.stack([self._errors(self.normalised(frame)) for frame in images[frames]])
+        def errors(some: Tensor) -> Tensor:
+            return torch.cat([self._errors(self.normalised(part)) for part in some.split(PART)])
 
-        return torch.cat(in_shares(share, len(images), images.shape[0] * images.shape[1]))
+        return shown.spread(shared(errors, shown.images)).view_as(hashed)
 
     def learned(self) -> list[nn.Parameter]:
         """The predictor's weights, by `loss`."""

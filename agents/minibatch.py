@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from visnav.agents.pictures import Repeated
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.rollout import RolloutBuffer
 from visnav.agents.threads import shares
@@ -22,7 +23,7 @@ class Minibatch:
     (B, streams). `lot` (B,) float32 are numbers in [0, 1), evenly spaced over all of it; `size` are its rows in all.
     """
 
-    observation: dict[str, Tensor]
+    observation: dict[str, Tensor | Repeated]
     memory: Tensor
     fresh: Tensor
     actions: Tensor
@@ -80,6 +81,16 @@ class Draw:
             size=self.size,
         )
 
+    def shares(self) -> list[slice]:
+        """A share for each thread; without a memory all rows that show a picture are in one."""
+        if len(self.index) > 1 or not self.buffer.sightings:
+            return shares(len(self), self.index.numel())
+        shown = self.buffer.shown(self.index[0])
+        picture = torch.cat([shown.new_zeros(1), (shown.diff() != 0).cumsum(0)])  # 0, 1, … as they follow
+        parts = shares(int(picture[-1]) + 1, len(self))
+        ends = torch.searchsorted(picture, torch.tensor([part.stop for part in parts])).tolist()
+        return [slice(begin, end) for begin, end in itertools.pairwise([0, *ends])]
+
     def gather(self) -> Minibatch:
         """The rows themselves, with what the policy saw."""
         rows = self.index.flatten()
@@ -124,9 +135,12 @@ def draws(
     size = units // count
     order = torch.randperm(units, generator=generator)
     own = (order % (worlds * ranks.count)) // worlds == ranks.rank
-    part = (torch.arange(units) // size)[own]
-    step, world = order[own] // (worlds * ranks.count), order[own] % worlds
-    index = (time + step) * worlds + world
+    order, part, lot = order[own], (torch.arange(units) // size)[own], lots(size).repeat(count)[own]
+    row = order // (worlds * ranks.count) * worlds + order % worlds
+    if not keeps_time and buffer.sightings:  # the rows of a part that show the same, side by side
+        alike = (part * (steps + 1) * worlds + buffer.shown(row)).argsort(stable=True)
+        row, lot = row[alike], lot[alike]
+    index = time * worlds + row
 
     weights = (~buffer.skipped[:-1]).flatten().float()[index]
     gains = advantages.flatten()[index]
@@ -136,14 +150,14 @@ def draws(
     whole = Draw(
         buffer=buffer,
         index=index,
-        memory=buffer.memories[0][world],
+        memory=buffer.memories[0][row % worlds],
         fresh=buffer.fresh(0, steps).flatten()[index],
         actions=buffer.actions.flatten(0, 1)[index],
         log_probs=buffer.log_probs.flatten()[index],
         advantages=gains,
         returns=returns.flatten(0, 1)[index],
         weights=weights,
-        lot=lots(size).repeat(count)[own],
+        lot=lot,
         size=size * len(time),
     )
     ends = part.bincount(minlength=count).cumsum(0).tolist()
@@ -155,7 +169,7 @@ def gathered(draw: Draw | None) -> list[Minibatch]:
     """A share for each thread; none of what is not there."""
     if draw is None:
         return []
-    return [draw[units].gather() for units in shares(len(draw), draw.index.numel())]
+    return [draw[units].gather() for units in draw.shares()]
 
 
 def lots(count: int) -> Tensor:

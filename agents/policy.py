@@ -11,6 +11,7 @@ What each sensor of the observation becomes, by its space:
 | MultiDiscrete([v] * L) | `mission` token ids | sum of one embedding per (position, token) |
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from torch import Tensor, nn
 
 from visnav.agents.distributions import Beta, Categorical, DiagonalGaussian, Distribution, SquashedGaussian
 from visnav.agents.memory import MinGRU
-from visnav.agents.threads import in_shares
+from visnav.agents.pictures import Repeated
+from visnav.agents.threads import shared
 from visnav.perception.encoders import ENCODERS, Encoder
 
 TEXT_SIZE = 32  # numbers that a mission becomes
@@ -258,12 +260,15 @@ class ActorCritic(nn.Module):
         return torch.zeros(rows, self.config.memory)
 
     def forward(
-        self, observation: dict[str, Tensor], memory: Tensor | None = None, fresh: Tensor | None = None
+        self,
+        observation: Mapping[str, Tensor | Repeated],
+        memory: Tensor | None = None,
+        fresh: Tensor | None = None,
     ) -> tuple[Distribution, Tensor, Tensor]:
         """What to do in B = T · N situations: T steps of N worlds, one after another.
 
         Args:
-            observation: B rows a sensor, those of the first step first.
+            observation: B rows a sensor, those of the first step first; of images, the different ones will do.
             memory: (N, config.memory) before the first step; None for an empty one.
             fresh: (T, N) bool, which rows begin an episode; None for one step in which none does.
 
@@ -282,22 +287,21 @@ class ActorCritic(nn.Module):
             memory = remembered[-1]
         return self._distribution(self.actor(hidden)), self.critic(hidden), memory
 
-    def hidden(self, observation: dict[str, Tensor]) -> Tensor:
+    def hidden(self, observation: Mapping[str, Tensor | Repeated]) -> Tensor:
         """What the sensors say (B, size) float32, before memory."""
-        if torch.is_grad_enabled():
-            return self._hidden(observation)
+        vectors = [self._said(module, observation[name]) for name, module in self.sensors.items()]
+        return vectors[0] if len(vectors) == 1 else shared(self.trunk, torch.cat(vectors, 1))
 
-        def share(rows: slice) -> Tensor:
-            with torch.no_grad():
-                return self._hidden({name: values[rows] for name, values in observation.items()})
+    def _said(self, module: nn.Module, values: Tensor | Repeated) -> Tensor:
+        """What a sensor's module says (B, size) float32."""
 
-        count = len(next(iter(observation.values())))
-        return torch.cat(in_shares(share, count, count))
+        def read(rows: Tensor) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
+                return module(rows).float()
 
-    def _hidden(self, observation: dict[str, Tensor]) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
-            vectors = [module(observation[name]) for name, module in self.sensors.items()]
-        return self.trunk(torch.cat([vector.float() for vector in vectors], 1))
+        if isinstance(values, Repeated):
+            return values.spread(shared(read, values.images))
+        return shared(read, values) if values.ndim > 2 else read(values)
 
     def _distribution(self, outputs: Tensor) -> Distribution:
         if isinstance(self.action_space, gym.spaces.Discrete):

@@ -20,6 +20,7 @@ from visnav.agents.auxiliary import Auxiliary, without
 from visnav.agents.curiosity import Counting, Curiosity, Distillation
 from visnav.agents.distributions import Distribution, Noise
 from visnav.agents.minibatch import Minibatch, draws, gathered
+from visnav.agents.pictures import Repeated
 from visnav.agents.policy import ActorCritic, PolicyConfig, as_dict
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.rollout import EPISODES, EpisodeStatistics, ReturnScale, RolloutBuffer, gae, is_image, rollout
@@ -311,8 +312,11 @@ class PPO:
     def _novelty_loss(self, curiosity: Distillation, batch: Minibatch) -> Tensor:
         """The predictor's mean error on a share of the rows."""
         drawn, count = batch.drawn(self.config.curiosity_share)
-        newest = batch.observation[curiosity.sensor][..., -curiosity.mean.shape[-1] :]
-        return curiosity.loss(newest[drawn], torch.full((int(drawn.sum()),), 1 / max(1, count)))
+        shown = batch.observation[curiosity.sensor]
+        assert isinstance(shown, Repeated)
+        weights = torch.zeros(len(shown.images)).index_add_(0, shown.index, drawn / max(1, count))
+        newest = shown.images[weights > 0][..., -curiosity.mean.shape[-1] :]
+        return curiosity.loss(newest, weights[weights > 0])
 
     def learning_rate(self) -> float:
         """The rate of the next update: linear from the first to the final one over `total_steps`."""

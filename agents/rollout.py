@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from visnav.agents.distributions import Distribution
+from visnav.agents.pictures import STEP, Recalled, Repeated, Sightings, hashes
 from visnav.agents.policy import ActorCritic, as_dict
 from visnav.agents.ranks import ALONE, Ranks
 from visnav.agents.worlds import Worlds
@@ -43,6 +44,8 @@ class RolloutBuffer:
         levels: (T, N) int64, the level that each step was taken in.
         skipped: (T + 1, N) bool, rows whose action the world ignores because it resets.
         age: (T + 1, N) int64, frames of the same episode before this one.
+        hashes: sensor -> (S + T + 1, N) int64, of the images for the policy, which `recognise` fills in.
+        sightings: sensor -> which rows show the same, frame stacks included.
     """
 
     def __init__(
@@ -59,11 +62,16 @@ class RolloutBuffer:
         rows = (num_steps, self.num_envs)
         self.observations: dict[str, Tensor] = {}
         self._past: dict[str, int] = {}
+        self.hashes: dict[str, Tensor] = {}
+        self.sightings: dict[str, Sightings] = {}
         self._is_dict = isinstance(space, gym.spaces.Dict)
         for name, sensor in as_dict(space).items():
             self._past[name] = frames - 1 if is_image(sensor) and name not in labels else 0
             shape = (self._past[name] + num_steps + 1, self.num_envs, *(sensor.shape or ()))
             self.observations[name] = torch.from_numpy(np.zeros(shape, sensor.dtype))
+            if is_image(sensor) and name not in labels:
+                self.hashes[name] = torch.zeros(shape[:2], dtype=torch.int64)
+                self.sightings[name] = Sightings(torch.zeros(num_steps + 1, self.num_envs, dtype=torch.int64))
         discrete = isinstance(actions, gym.spaces.Discrete)
         self.actions = torch.zeros((*rows, *(actions.shape or ())), dtype=torch.int64 if discrete else torch.float32)
         self.log_probs, self.rewards = torch.zeros(rows), torch.zeros(rows)
@@ -79,12 +87,51 @@ class RolloutBuffer:
         views = {name: array[self._past[name] + t].numpy() for name, array in self.observations.items()}
         return views if self._is_dict else next(iter(views.values()))
 
-    def gather(self, index: Tensor) -> dict[str, Tensor]:
+    def recognise(self, t: int) -> None:
+        """Find out which of the images at time t were seen before in this rollout; times from 0 on, in their order."""
+        for name, sightings in self.sightings.items():
+            past, hashed = self._past[name], self.hashes[name]
+            rows = slice(0 if t == 0 else past + t, past + t + 1)
+            hashed[rows] = hashes(self.observations[name][rows])
+            key = torch.zeros_like(hashed[t])
+            for back in range(past, -1, -1):
+                key = key * STEP + hashed[past + t - back] * (self.age[t] >= back)
+            sightings.add(t, key)
+
+    def news(self, t: int) -> dict[str, Tensor | Repeated]:
+        """What the policy sees of all worlds at time t; of images those that this rollout has not shown it yet.
+
+        `recognise` has come to time t.
+        """
+        seen: dict[str, Tensor | Repeated] = {}
+        rows = torch.arange(t * self.num_envs, (t + 1) * self.num_envs)
+        for name, array in self.observations.items():
+            if name in self.sightings:
+                sightings = self.sightings[name]
+                first = sightings.first[t]
+                new = rows[first == rows]
+                seen[name] = Recalled(self._gather_sensor(name, new), first, new, sightings)
+            else:
+                seen[name] = array[t]
+        return seen
+
+    def shown(self, rows: Tensor) -> Tensor:
+        """(B,) int64, equal where flat rows show the same image; the first sensor that gives images decides."""
+        return next(iter(self.sightings.values())).first.flatten()[rows]
+
+    def gather(self, index: Tensor) -> dict[str, Tensor | Repeated]:
         """Observations of flat rows `t * N + n` (B,) int64, frames stacked oldest first along the channels.
 
-        Frames from before the episode's first are zero.
+        Frames from before the episode's first are zero. Images come once each; `recognise` has looked at them all.
         """
-        return {name: self._gather_sensor(name, index) for name in self.observations}
+        return {
+            name: self._repeated(name, index) if name in self.sightings else array.flatten(0, 1)[index]
+            for name, array in self.observations.items()
+        }
+
+    def _repeated(self, name: str, index: Tensor) -> Repeated:
+        different, place = self.sightings[name].first.flatten()[index].unique(return_inverse=True)
+        return Repeated(self._gather_sensor(name, different), place)
 
     def _gather_sensor(self, name: str, index: Tensor) -> Tensor:
         flat, past = self.observations[name].flatten(0, 1), self._past[name]
@@ -99,9 +146,11 @@ class RolloutBuffer:
 
     def observation(self, t: int) -> dict[str, Tensor]:
         """What the policy sees of all worlds at time t; without frame stacks, a view."""
-        if self.frames == 1:
-            return {name: array[t] for name, array in self.observations.items()}
-        return self.gather(torch.arange(t * self.num_envs, (t + 1) * self.num_envs))
+        rows = torch.arange(t * self.num_envs, (t + 1) * self.num_envs)
+        return {
+            name: self._gather_sensor(name, rows) if self._past[name] else array[t]
+            for name, array in self.observations.items()
+        }
 
     def fresh(self, start: int, stop: int) -> Tensor:
         """(stop - start, N) bool, which of these rows begin an episode."""
@@ -252,7 +301,8 @@ def rollout(
     """
     memory = buffer.memories[0]
     for t in range(buffer.num_steps):
-        distribution, buffer.values[t], memory = policy(buffer.observation(t), memory, buffer.fresh(t, t + 1))
+        buffer.recognise(t)
+        distribution, buffer.values[t], memory = policy(buffer.news(t), memory, buffer.fresh(t, t + 1))
         actions, played = choose(distribution)
         buffer.actions[t], buffer.log_probs[t] = actions, distribution.log_prob(actions)
         _, reward, terminated, truncated, info = envs.step(played, out=buffer.row(t + 1))
@@ -263,7 +313,8 @@ def rollout(
         statistics.add(reward, terminated | truncated, buffer.skipped[t].numpy(), info["success"])
     buffer.memories[1] = memory
     last = buffer.num_steps
-    buffer.values[last] = policy(buffer.observation(last), memory, buffer.fresh(last, last + 1))[1]
+    buffer.recognise(last)
+    buffer.values[last] = policy(buffer.news(last), memory, buffer.fresh(last, last + 1))[1]
 
 
 def gae(rewards: Tensor, values: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, lam: float) -> Tensor:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -76,6 +77,18 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
 def in_shares(work: Callable[[slice], Result], units: int, rows: int) -> list[Result]:
     """`in_threads` of `shares`."""
     return in_threads(work, shares(units, rows))
+
+
+def shared(work: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """What `work` gives of rows (B, …), row by row; where nothing is learned from it, the threads share them."""
+    if torch.is_grad_enabled():
+        return work(rows)
+
+    def share(some: slice) -> Tensor:
+        with torch.no_grad():
+            return work(rows[some])
+
+    return torch.cat(in_shares(share, len(rows), len(rows)))
 
 
 def meanwhile(work: Callable[[], Result]) -> Callable[[], Result]:

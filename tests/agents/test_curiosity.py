@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from visnav.agents.curiosity import MOST, RECENT, Counting, Distillation, FirstVisits, hashes
+from visnav.agents.curiosity import MOST, RECENT, Counting, Distillation, FirstVisits
+from visnav.agents.pictures import hashes
 from visnav.agents.ppo import PPO, PPOConfig
 from visnav.agents.ranks import ALONE
 from visnav.agents.rollout import rollout

@@ -55,14 +55,14 @@ def test_a_cue_is_learned_from_a_teacher(cue: Callable, lets_go: bool, memory: i
 def test_a_box_is_learned_from_a_teacher(bandit: Callable, distribution: str) -> None:
     envs = bandit(64, True)
     config = PPOConfig(num_envs=64, num_steps=16, learning_rate=2e-3, distribution=distribution)
-    trainer = Imitation(envs, config, TargetTeacher(envs), total_steps=20_000)
-    while trainer.steps < 20_000:
+    trainer = Imitation(envs, config, TargetTeacher(envs), total_steps=80_000)  # after 20,000 it is luck
+    while trainer.steps < 80_000:
         trainer.iterate()
     shown = trainer.teacher.actions()
     with torch.no_grad():
         distribution_now, _, _ = trainer.policy(trainer.buffer.observation(trainer.buffer.num_steps))
         played = trainer.policy.action_array(distribution_now.mode())
-    assert np.abs(played - shown).max() < 0.2
+    assert np.abs(played - shown).max() < 0.1
     if distribution == "gaussian":
         assert trainer.policy.log_std.min() >= -2
 

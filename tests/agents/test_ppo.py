@@ -13,6 +13,7 @@ from stable_baselines3.common.logger import Logger
 from visnav.agents.evaluate import evaluate
 from visnav.agents.imitation import Imitation
 from visnav.agents.minibatch import Minibatch, draws
+from visnav.agents.pictures import Repeated
 from visnav.agents.policy import ActorCritic
 from visnav.agents.ppo import PPO, PPOConfig, ppo_loss
 from visnav.agents.rollout import rollout
@@ -170,7 +171,9 @@ def test_skipped_rows_do_not_reach_the_loss(cue: Callable) -> None:
     expected, _ = ppo_loss(trainer.policy, batch, trainer.config)
     for noisy in (batch.advantages, batch.returns, batch.log_probs):
         noisy[skipped] = 7.0
-    batch.observation["rgb"][skipped] = 200
+    shown = batch.observation["rgb"]
+    assert isinstance(shown, Repeated)
+    batch.observation["rgb"] = torch.where(skipped.view(-1, 1, 1, 1), 200, shown.images[shown.index])
     loss, _ = ppo_loss(trainer.policy, batch, trainer.config)
     torch.testing.assert_close(loss, expected, atol=1e-6, rtol=1e-6)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from visnav.agents.distributions import Categorical, Noise
+from visnav.agents.pictures import Repeated
 from visnav.agents.policy import ActorCritic, PolicyConfig
 from visnav.agents.rollout import EpisodeStatistics, ReturnScale, RolloutBuffer, gae, rollout
 
@@ -95,14 +96,15 @@ def test_what_a_skipped_row_holds_never_reaches_the_steps_before() -> None:
 
 
 class Recorder:
-    """Stands for a policy: random actions, and every observation that it was shown."""
+    """Stands for a policy: random actions, and every image that it was shown or recalls."""
 
     def __init__(self) -> None:
         self.seen: list[torch.Tensor] = []
 
-    def __call__(self, observation: dict[str, torch.Tensor], memory: torch.Tensor, fresh: torch.Tensor) -> tuple:
-        self.seen.append(observation["rgb"].clone())
-        count = len(observation["rgb"])
+    def __call__(self, observation: dict[str, Repeated], memory: torch.Tensor, fresh: torch.Tensor) -> tuple:
+        shown = observation["rgb"]
+        self.seen.append(shown.spread(shown.images))
+        count = len(shown.index)
         return Categorical(torch.zeros(count, 2)), torch.zeros(count, 1), memory
 
     def action_array(self, actions: torch.Tensor) -> np.ndarray:
@@ -146,7 +148,9 @@ def test_frame_stacks_agree_with_a_loop_over_one_world(cue: Callable, frames: in
         shown += [buffer.row(t).copy() for t in range(4)]
         ends += [(buffer.terminated[t] | buffer.truncated[t]).numpy() for t in range(4)]
         gathered = buffer.gather(torch.arange(20))["rgb"]
-        assert torch.equal(gathered, torch.cat(recorder.seen[-5:-1]))
+        assert isinstance(gathered, Repeated)
+        assert torch.equal(gathered.images[gathered.index], torch.cat(recorder.seen[-5:-1]))
+        assert len(gathered.images) == len({image.numpy().tobytes() for image in gathered.images}) < 20
     steps = [seen for i, seen in enumerate(recorder.seen) if i % 5 != 4]  # the fifth only values the last frame
     for n in range(5):
         episode: list[np.ndarray] = []
