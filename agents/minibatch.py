@@ -1,7 +1,7 @@
 """Minibatches: which rows of a rollout are learned from together, and what of them."""
 
+import bisect
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -42,7 +42,7 @@ class Minibatch:
 
 @dataclass(frozen=True)
 class Draw:
-    """A minibatch before its observations are gathered, so that it can be taken in shares.
+    """A minibatch, or a thread's share of one, before its observations are gathered.
 
     `index` (T, N) are flat rows t · worlds + n of the rollout; T is 1 without a memory. `fresh`, `log_probs`,
     `advantages` and `weights` are (T, N), `actions` (T, N, …), `returns` (T, N, streams), `memory` (N, units) and
@@ -61,35 +61,16 @@ class Draw:
     lot: Tensor
     size: int
 
-    def __len__(self) -> int:
-        """What it can be shared by: N."""
-        return self.index.shape[1]
-
-    def __getitem__(self, units: slice) -> "Draw":
-        """A share of it."""
-        return Draw(
-            buffer=self.buffer,
-            index=self.index[:, units],
-            memory=self.memory[units],
-            fresh=self.fresh[:, units],
-            actions=self.actions[:, units],
-            log_probs=self.log_probs[:, units],
-            advantages=self.advantages[:, units],
-            returns=self.returns[:, units],
-            weights=self.weights[:, units],
-            lot=self.lot[units],
-            size=self.size,
-        )
-
-    def shares(self) -> list[slice]:
-        """A share for each thread; without a memory all rows that show a picture are in one."""
-        if len(self.index) > 1 or not self.buffer.sightings:
-            return shares(len(self), self.index.numel())
-        shown = self.buffer.shown(self.index[0])
-        picture = torch.cat([shown.new_zeros(1), (shown.diff() != 0).cumsum(0)])  # 0, 1, … as they follow
-        parts = shares(int(picture[-1]) + 1, len(self))
-        ends = torch.searchsorted(picture, torch.tensor([part.stop for part in parts])).tolist()
-        return [slice(begin, end) for begin, end in itertools.pairwise([0, *ends])]
+    def split(self, sizes: list[int]) -> list["Draw"]:
+        """Shares of so many units each."""
+        columns = [
+            self.index.split(sizes, 1),
+            self.memory.split(sizes),
+            *(rows.split(sizes, 1) for rows in (self.fresh, self.actions, self.log_probs, self.advantages)),
+            *(rows.split(sizes, 1) for rows in (self.returns, self.weights)),
+            self.lot.split(sizes),
+        ]
+        return [Draw(self.buffer, *parts, self.size) for parts in zip(*columns, strict=True)]
 
     def gather(self) -> Minibatch:
         """The rows themselves, with what the policy saw."""
@@ -116,10 +97,11 @@ def draws(
     generator: torch.Generator,
     normalise: bool = False,
     ranks: Ranks = ALONE,
-) -> Iterator[Draw]:
-    """One pass over the rollout, shuffled, in `count` minibatches, of which this rank has its rows.
+) -> list[list[Draw]]:
+    """One pass over the rollout, shuffled, in `count` minibatches: of each this rank's rows, a share for each thread.
 
-    With a memory a minibatch is made of whole worlds. All but the images is gathered for the whole pass at once.
+    With a memory a minibatch is made of whole worlds; without one, all its rows that show a picture are in one share.
+    All but the images is gathered for the whole pass at once.
 
     Args:
         advantages: (T, N).
@@ -137,9 +119,11 @@ def draws(
     own = (order % (worlds * ranks.count)) // worlds == ranks.rank
     order, part, lot = order[own], (torch.arange(units) // size)[own], lots(size).repeat(count)[own]
     row = order // (worlds * ranks.count) * worlds + order % worlds
+    starts = list(range(len(row)))
     if not keeps_time and buffer.sightings:  # the rows of a part that show the same, side by side
-        alike = (part * (steps + 1) * worlds + buffer.shown(row)).argsort(stable=True)
+        key, alike = (part * (steps + 1) * worlds + buffer.shown(row)).sort(stable=True)
         row, lot = row[alike], lot[alike]
+        starts = [0, *(key.diff().nonzero().flatten() + 1).tolist()]
     index = time * worlds + row
 
     weights = (~buffer.skipped[:-1]).flatten().float()[index]
@@ -161,15 +145,21 @@ def draws(
         size=size * len(time),
     )
     ends = part.bincount(minlength=count).cumsum(0).tolist()
-    for begin, end in itertools.pairwise([0, *ends]):
-        yield whole[begin:end]
+    cuts = [_cuts(begin, end, len(time), starts) for begin, end in itertools.pairwise([0, *ends])]
+    parts = iter(whole.split([end - begin for rows in cuts for begin, end in itertools.pairwise(rows)]))
+    return [list(itertools.islice(parts, len(rows) - 1)) for rows in cuts]
 
 
-def gathered(draw: Draw | None) -> list[Minibatch]:
-    """A share for each thread; none of what is not there."""
-    if draw is None:
-        return []
-    return [draw[units].gather() for units in draw.shares()]
+def _cuts(begin: int, end: int, steps: int, starts: list[int]) -> list[int]:
+    """Where the threads' shares of the units from `begin` to `end` begin and end, each only at one of `starts`."""
+    first, last = bisect.bisect_left(starts, begin), bisect.bisect_left(starts, end)
+    _, *others = shares(last - first, (end - begin) * steps)
+    return [begin, *(starts[first + share.start] for share in others), end]
+
+
+def gathered(shares: list[Draw]) -> list[Minibatch]:
+    """The threads' shares of a minibatch, with what the policy saw."""
+    return [share.gather() for share in shares]
 
 
 def lots(count: int) -> Tensor:

@@ -263,10 +263,10 @@ class PPO:
         config, ranks = self.config, self.ranks
         learned = [parameter for parameter in self.optimizer.param_groups[0]["params"] if parameter.requires_grad]
         passes = config.minibatches, self.generator, config.normalise_advantages, ranks
-        order = [draw for _ in range(config.epochs) for draw in draws(self.buffer, advantages, returns, *passes)]
+        order = [batch for _ in range(config.epochs) for batch in draws(self.buffer, advantages, returns, *passes)]
         reports, norms = [], []
         shares = gathered(order[0])
-        for following in [*order[1:], None]:
+        for following in [*order[1:], []]:
             names, figures = self._differentiate(shares, learned)
             prepared = meanwhile(partial(gathered, following))
             ranks.add_gradients(learned)

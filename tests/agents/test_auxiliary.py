@@ -42,7 +42,7 @@ def filled(kind: str, config: PPOConfig = CONFIG) -> PPO:
 def batches(trainer: PPO) -> list[Minibatch]:
     generator = torch.Generator().manual_seed(0)
     passes = draws(trainer.buffer, *trainer.advantages(), trainer.config.minibatches, generator)
-    return [draw.gather() for draw in passes]
+    return [whole.gather() for (whole,) in passes]
 
 
 @pytest.mark.parametrize("kind", ["segmentation", "depth"])

@@ -10,7 +10,7 @@ import torch
 
 import visnav.envs
 from visnav.agents import threads
-from visnav.agents.minibatch import Minibatch, draws, gathered
+from visnav.agents.minibatch import Minibatch, draws
 from visnav.agents.pictures import Repeated, hashes
 from visnav.agents.ppo import PPO, PPOConfig, ppo_loss
 from visnav.agents.rollout import rollout
@@ -66,8 +66,8 @@ def test_every_byte_is_told_apart() -> None:
 )
 def test_gradients_are_those_of_every_row(change: dict, keywords: dict) -> None:
     trainer = played(change, **keywords)
-    for draw in draws(trainer.buffer, *trainer.advantages(), 2, torch.Generator()):
-        batch = draw.gather()
+    for (whole,) in draws(trainer.buffer, *trainer.advantages(), 2, torch.Generator()):
+        batch = whole.gather()
         plain = row_by_row(batch)
         pictures = [seen for seen in batch.observation.values() if isinstance(seen, Repeated)]
         assert all(len(seen.images) < 0.9 * len(plain.actions) for seen in pictures)
@@ -103,10 +103,11 @@ def test_threads_share_pictures_not_rows(cue: Callable, monkeypatch: pytest.Monk
             trainer.buffer.recognise(t)
     monkeypatch.setattr(threads, "_count", 3)
     rows = torch.zeros(trainer.config.num_steps, worlds)
-    for draw in draws(trainer.buffer, rows, rows.unsqueeze(-1), trainer.config.minibatches, torch.Generator()):
-        shown = [trainer.buffer.shown(draw[units].index[0]).unique() for units in draw.shares()]
+    count = trainer.config.minibatches
+    for shares in draws(trainer.buffer, rows, rows.unsqueeze(-1), count, torch.Generator()):
+        shown = [trainer.buffer.shown(share.index[0]).unique() for share in shares]
         assert len(torch.cat(shown)) == len(torch.cat(shown).unique())
-        assert sum(len(draw[units]) for units in draw.shares()) == len(draw)
+        assert sum(share.index.shape[1] for share in shares) == rows.numel() // count
         assert len(shown) == (3 if worlds == 16 else 1)
         counts = [len(each) for each in shown]
         assert max(counts) - min(counts) <= 1
@@ -116,8 +117,8 @@ def test_rows_by_lot_are_no_matter_of_what_they_show() -> None:
     """The rows of a minibatch lie in the order of their pictures; those drawn of it are of all of them."""
     trainer = played({"minibatches": 1})
     rows = torch.zeros(12, 16)
-    (draw,) = draws(trainer.buffer, rows, rows.unsqueeze(-1), 1, torch.Generator())
-    (batch,) = gathered(draw)
+    ((whole,),) = draws(trainer.buffer, rows, rows.unsqueeze(-1), 1, torch.Generator())
+    batch = whole.gather()
     assert sorted(batch.lot.tolist()) == pytest.approx((torch.arange(192) / 192).tolist())
     place = torch.arange(192.0)
     assert abs(torch.corrcoef(torch.stack([place, batch.lot]))[0, 1]) < 0.2

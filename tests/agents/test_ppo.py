@@ -139,7 +139,8 @@ def full_batch(trainer: PPO) -> Minibatch:
     advantages = torch.randn(config.num_steps, config.num_envs)
     returns = advantages.unsqueeze(-1) + buffer.values[:-1]
     normalise = config.normalise_advantages
-    return next(draws(buffer, advantages, returns, 1, torch.Generator(), normalise)).gather()
+    ((whole,),) = draws(buffer, advantages, returns, 1, torch.Generator(), normalise)
+    return whole.gather()
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 0.02)])
