@@ -2,7 +2,7 @@
 
 import bisect
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -63,14 +63,13 @@ class Draw:
 
     def split(self, sizes: list[int]) -> list["Draw"]:
         """Shares of so many units each."""
-        columns = [
-            self.index.split(sizes, 1),
-            self.memory.split(sizes),
-            *(rows.split(sizes, 1) for rows in (self.fresh, self.actions, self.log_probs, self.advantages)),
-            *(rows.split(sizes, 1) for rows in (self.returns, self.weights)),
-            self.lot.split(sizes),
-        ]
-        return [Draw(self.buffer, *parts, self.size) for parts in zip(*columns, strict=True)]
+        every = {field.name: getattr(self, field.name) for field in fields(self)}
+        parts = {
+            name: rows.split(sizes, 0 if name in ("memory", "lot") else 1)
+            for name, rows in every.items()
+            if isinstance(rows, Tensor)
+        }
+        return [replace(self, **dict(zip(parts, share, strict=True))) for share in zip(*parts.values(), strict=True)]
 
     def gather(self) -> Minibatch:
         """The rows themselves, with what the policy saw."""
