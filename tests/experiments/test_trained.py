@@ -19,7 +19,6 @@ TRAINED = Path(__file__).parents[2] / "experiments" / "trained"
 FOLDERS = sorted(path.parent for path in TRAINED.rglob("config.json"))
 NETWORKS = sorted(path.parent for path in (TRAINED / "seeing").rglob(NETWORK))
 LARGEST = 5 * 2**20  # bytes
-LEAST = {"MiniGrid-LockedRoom-v0": 0.45}  # share of successes, 0.8 of the others
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -29,7 +28,7 @@ def test_a_trained_policy_succeeds_on_levels_held_out(folder: Path) -> None:
     held_out = None if config.split is None else "test"  # MemoryS7 has 16 levels and was trained on all of them
     with contextlib.closing(make_worlds(config, 48, held_out)) as envs:
         success = evaluate(run.load_policy(config, envs), envs, 48).summary()["success"]
-    assert success > LEAST.get(folder.name, 0.8)
+    assert success > 0.8
     assert run.policy.stat().st_size < LARGEST
 
 
