@@ -60,11 +60,11 @@ class Repeated:
     index: Tensor
 
     @classmethod
-    def of(cls, keys: Tensor, images: Tensor, rows: Tensor | None = None) -> "Repeated":
-        """What rows (B,) of `images` show (None: all of them), of which equal `keys` (B,) show the same."""
-        rows = torch.arange(len(keys)) if rows is None else rows
+    def of(cls, keys: Tensor, images: Tensor) -> "Repeated":
+        """Of images (B, H, W, C), those with the same keys (B,) being the same."""
         different, index = keys.unique(return_inverse=True)
-        return cls(images.index_select(0, rows.new_empty(len(different)).scatter_(0, index, rows)), index)
+        one = torch.empty_like(different).scatter_(0, index, torch.arange(len(keys)))  # of its rows, any
+        return cls(images.index_select(0, one), index)
 
     def spread(self, said: Tensor) -> Tensor:
         """What was said of the pictures (U, …), for each row (B, …)."""

@@ -267,8 +267,8 @@ class PPO:
         reports, norms = [], []
         shares = gathered(order[0])
         for following in [*order[1:], []]:
-            names, figures = self._differentiate(shares, learned)
             prepared = meanwhile(partial(gathered, following))
+            names, figures = self._differentiate(shares, learned)
             ranks.add_gradients(learned)
             norms.append(nn.utils.clip_grad_norm_(learned, config.max_grad_norm))
             self.optimizer.step()

@@ -92,7 +92,7 @@ def shared(work: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
 
 
 def meanwhile(work: Callable[[], Result]) -> Callable[[], Result]:
-    """Begin work in a thread that is idle, if there are several; calling what it returns gives the result."""
+    """Begin work in a thread of its own, if there are several; calling what it returns gives the result."""
     if _count == 1:
         return work
     assert _pool
