@@ -98,6 +98,7 @@ def test_an_unknown_command_gets_the_nearest(capsys: pytest.CaptureFixture[str])
         (["watch", "."], "config.json"),
         (["watch", DOOR_KEY, "--level", "-3"], "start at 0"),
         (["evaluate", "runs/nowhere"], "config.json"),
+        (["train", "visnav/MiniGrid-DoorKey-9x9-v0"], "DoorKey"),
         (["train", "MiniGrid-DoorKey-8x8-v0"], f"did you mean {DOOR_KEY}"),
         (["train", "two_rooms:me/TwoRooms-6x6-v0"], "begin with visnav --import two_rooms"),
         (["--import"], "takes the name of a module"),
